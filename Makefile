@@ -1,0 +1,64 @@
+# Everything one can do here; `make` alone prints this list.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8050
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.PHONY: help setup browser data run test lint format report bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## the environment in .venv, with pinned and hashed dependencies
+
+$(READY): .ci/requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "error: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || .ci/debian-packages python3-venv
+	@echo "installing the dependencies into $(VENV) (about half a minute)"
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .ci/requirements.txt
+	@touch $@
+
+browser: ## Chromium and fonts for PNG and SVG export, where Debian's packages can be installed
+	@.ci/browser
+
+data: $(READY) ## the database from the figures that ship with the project
+	@$(BIN)/python -m etl load
+
+run: $(READY) browser data ## the app with real figures on http://127.0.0.1:8050 (HOST and PORT override)
+	@HOST=$(HOST) PORT=$(PORT) $(BIN)/python -m dashboard
+
+test: $(READY) browser lint ## all checks and tests
+	@$(BIN)/python -m pytest
+
+lint: $(READY) ## format, lint, import contracts, types
+	@$(BIN)/ruff format --check --quiet . || { echo "error: run 'make format'" >&2; exit 1; }
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/mypy
+
+format: $(READY) ## rewrite the code in the project's format
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --fix --quiet .
+
+report: $(READY) browser data ## this week's sheets in reports/ (WEEK=2026-W27 for another)
+	@$(BIN)/python -m dashboard.report $(if $(WEEK),--week $(WEEK))
+
+bench: $(READY) browser ## the benchmarks, as ratios side by side in one run
+	@$(BIN)/python -m bench
+
+lock: ## pin the newest allowed versions anew (needs uv)
+	@uv pip compile pyproject.toml --all-extras --universal --upgrade --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate --python-version 3.11 --quiet -o .ci/requirements.txt
+
+clean: ## remove the environment and the caches; data and reports stay
+	@rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The read side: questions, charts, pages, downloads and the weekly sheets."""

@@ -1,0 +1,117 @@
+"""What a chart is: a question, the selection it starts from, `load` that asks the database, `draw` that is pure.
+
+`load` gives a `Reading`: what the data say about a selection, in words and numbers. The page prints it around the plot
+and a picture carries it inside; both draw the same figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection
+
+from dashboard.selection import Measure, Selection
+from dashboard.style import Figure, Look
+from db.queries import Citation
+
+DOWNLOAD_COLUMNS = (
+    "period_start",
+    "grain",
+    "window",
+    "market",
+    "basis",
+    "powertrain",
+    "of",
+    "maker",
+    "model",
+    "maker_name",
+    "model_name",
+    "measure",
+    "value",
+    "low",
+    "high",
+    "unit",
+    "flags",
+    "source",
+    "known_from",
+)
+"""The columns of every download. One row is one entity in one period; lists within a cell are joined by `;`."""
+
+
+@dataclass(frozen=True)
+class Badge:
+    """How fresh and how complete the data are; amber where a reader has to be careful, with the reason."""
+
+    text: str
+    amber: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The figures under a chart: `header` names the columns, each row begins with its period, newest first."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the data say about a selection.
+
+    `content` is the chart's own: what its `draw` and `rows` need and nothing else looks at.
+    """
+
+    selection: Selection
+    title: str
+    """The finding, at most 90 characters; neutral where there is none."""
+    subtitle: str
+    """Measure, basis, geography, powertrain, unit, smoothing."""
+    badge: Badge
+    citations: tuple[Citation, ...]
+    notes: tuple[str, ...]
+    """What a reader has to know, in whole sentences: bounds, what is left out, publishers' remarks."""
+    content: Any
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One chart of the project, at its fixed slug."""
+
+    slug: str
+    name: str
+    question: str
+    defaults: Selection
+    measures: tuple[Measure, ...]
+    load: Callable[[Connection, Selection], Reading]
+    """Asks the database. Raises `InvalidSelection` for unknown names and `Refusal` for what cannot be shown."""
+    draw: Callable[[Reading, Look], Figure]
+    """The plot as a plain Plotly dict, without title, badge, notes and source."""
+    rows: Callable[[Reading], pd.DataFrame]
+    """The download, with `DOWNLOAD_COLUMNS`."""
+    table: Callable[[Reading], Table]
+    receipts: Callable[[Connection, Reading, Point], pd.DataFrame]
+    """The stored claims behind one point, as `queries.receipts` gives them."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One drawn point: an entity of a market set in a period (`period_start` as year * 12 + month - 1)."""
+
+    market: str
+    maker: str
+    model: str
+    period_start: int
+
+
+def source_line(reading: Reading, *, link: str) -> str:
+    """The line under a picture: publishers, licence, as known on, and where the live chart is."""
+    named = "; ".join(f"{cited.publisher}, {cited.licence}" for cited in reading.citations)
+    plural = "s" if len(reading.citations) > 1 else ""
+    known = max((cited.known_on for cited in reading.citations), default=None)
+    as_of = reading.selection.as_of or known
+    return f"Source{plural}: {named}. As known on {as_of}. {link}"

@@ -1,0 +1,294 @@
+"""Any chart's data and picture at a stable address: CSV, JSON, PNG and SVG of a selection.
+
+The page's buttons, `/charts/<slug>.<format>` and `python -m dashboard.export` all come here, so they give the same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from enum import StrEnum
+from hashlib import sha256
+from io import StringIO
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Connection, Engine
+
+from dashboard import pictures, style
+from dashboard.charts import chart as chart_of
+from dashboard.charts.chart import DOWNLOAD_COLUMNS, Chart, Reading, source_line
+from dashboard.metrics import GRAIN_MONTHS
+from dashboard.pictures import PictureError
+from dashboard.selection import InvalidSelection, Measure, Refusal, Selection, Window
+from db import queries
+from db.store import StoreError, explained, ready
+
+_NUMBERS = ("value", "low", "high")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Format(StrEnum):
+    """What a chart can be had as."""
+
+    CSV = "csv"
+    JSON = "json"
+    PNG = "png"
+    SVG = "svg"
+
+    @property
+    def content_type(self) -> str:
+        """The format's media type."""
+        return {
+            "csv": "text/csv; charset=utf-8",
+            "json": "application/json",
+            "png": "image/png",
+            "svg": "image/svg+xml; charset=utf-8",
+        }[self.value]
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file: what is in it, its name, and the tag that changes when its content does."""
+
+    body: bytes
+    filename: str
+    content_type: str
+
+    @property
+    def etag(self) -> str:
+        """A checksum of the content."""
+        return sha256(self.body).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why there is no file: an HTTP status and one line of text."""
+
+    status: int
+    text: str
+
+
+def answer(engine: Engine, slug: str, format: str, query: str, *, site: str) -> Download | Problem:
+    """The file at `/charts/<slug>.<format>?<query>`, or why there is none."""
+    try:
+        chart = chart_of(slug)
+        wanted = Format(format)
+    except KeyError as error:
+        return Problem(404, _one_line(str(error.args[0])))
+    except ValueError:
+        return Problem(404, f"a chart is to be had as {', '.join(Format)}")
+    try:
+        return download(engine, chart, query, format=wanted, site=site)
+    except InvalidSelection as error:
+        return Problem(400, _one_line(str(error)))
+    except Refusal as error:
+        return Problem(422, _one_line(str(error)))
+    except (PictureError, StoreError) as error:
+        return Problem(503, _one_line(str(error)))
+
+
+def download(engine: Engine, chart: Chart, query: str, *, format: Format, site: str) -> Download:
+    """The file of a chart's selection; `site` is the app's public address, which a picture prints with its link.
+
+    Raises `InvalidSelection`, `Refusal`, `PictureError` or `StoreError`, each with a text of one line.
+    """
+    selection = Selection.from_query(query, defaults=chart.defaults)
+    ready(engine)
+    with explained(engine), engine.connect() as connection:
+        reading = chart.load(connection, selection)
+        rows = chart.rows(reading)
+        if format is Format.CSV:
+            body = csv_text(rows).encode()
+        elif format is Format.JSON:
+            body = json_text(document(connection, chart, reading, rows, site=site)).encode()
+    if format is Format.PNG or format is Format.SVG:
+        body = picture(chart, reading, format=format, site=site)
+    return Download(body=body, filename=_filename(chart, selection, rows, format), content_type=format.content_type)
+
+
+def link(chart: Chart, selection: Selection, *, site: str) -> str:
+    """The short address of the live chart."""
+    query = selection.query(defaults=chart.defaults)
+    return f"{site}/charts/{chart.slug}" + (f"?{query}" if query else "")
+
+
+def _filename(chart: Chart, selection: Selection, rows: pd.DataFrame, format: Format) -> str:
+    """`market-share_DE_2026-06.csv`: the chart, its markets (many are counted), its last period."""
+    markets = "-".join(selection.market) if len(selection.market) <= 5 else f"{len(selection.market)}-markets"
+    last = str(rows["period_start"].max())[:7]
+    return f"{chart.slug}_{markets}_{last}.{format}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+# Pictures
+
+
+def picture(chart: Chart, reading: Reading, *, format: Format, site: str) -> bytes:
+    """The chart with everything that the page prints around it, as a picture of fixed size in the light theme."""
+    figure = style.framed(
+        chart.draw(reading, style.PICTURE),
+        title=reading.title,
+        subtitle=reading.subtitle,
+        badge=reading.badge.text,
+        amber=reading.badge.amber,
+        notes=reading.notes,
+        source_line=source_line(reading, link=link(chart, reading.selection, site=site)),
+        look=style.PICTURE,
+    )
+    return pictures.render(figure, format="png" if format is Format.PNG else "svg", look=style.PICTURE)
+
+
+# CSV
+
+
+def csv_text(rows: pd.DataFrame) -> str:
+    """Rows as CSV: one header line, numbers with a decimal point, text that no spreadsheet runs as a formula."""
+    columns = [
+        [_number(value) for value in rows[name].tolist()]
+        if name in _NUMBERS
+        else [_plain(str(value)) for value in rows[name].tolist()]
+        for name in DOWNLOAD_COLUMNS
+    ]
+    out = StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(DOWNLOAD_COLUMNS)
+    writer.writerows(zip(*columns, strict=True))
+    return out.getvalue()
+
+
+def _number(value: float) -> str:
+    """Ten significant digits, whole numbers without a point, nothing for a missing one."""
+    if not math.isfinite(value):
+        return ""
+    if value == int(value):
+        return str(int(value))
+    return np.format_float_positional(value, precision=10, fractional=False, trim="-")
+
+
+def _plain(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+# JSON
+
+
+def document(
+    connection: Connection, chart: Chart, reading: Reading, rows: pd.DataFrame, *, site: str
+) -> dict[str, Any]:
+    """A reading as plain values: what the page prints, the rows, and the receipts that each row names by number."""
+    selection = reading.selection
+    receipts, of_row = _receipts(connection, reading, rows)
+    values = {
+        name: [_json_number(value) for value in rows[name].tolist()] if name in _NUMBERS else rows[name].tolist()
+        for name in DOWNLOAD_COLUMNS
+    }
+    return {
+        "chart": chart.slug,
+        "question": chart.question,
+        "title": reading.title,
+        "subtitle": reading.subtitle,
+        "badge": asdict(reading.badge),
+        "link": link(chart, selection, site=site),
+        "selection": {"query": selection.query(defaults=chart.defaults), "fields": asdict(selection)},
+        "as_of": selection.as_of or max((cited.known_on for cited in reading.citations), default=None),
+        "citations": [asdict(cited) for cited in reading.citations],
+        "notes": list(reading.notes),
+        "rows": [
+            {**dict(zip(values, row, strict=True)), "receipts": refs}
+            for row, refs in zip(zip(*values.values(), strict=True), of_row, strict=True)
+        ],
+        "receipts": receipts,
+    }
+
+
+def json_text(document: dict[str, Any]) -> str:
+    """A document of plain values and dates as JSON in UTF-8; a number that JSON does not have is an error."""
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, default=date.isoformat, separators=(",", ":"))
+
+
+def _json_number(value: float) -> float | int | None:
+    text = _number(value)
+    return None if not text else float(text) if "." in text else int(text)
+
+
+def _receipts(
+    connection: Connection, reading: Reading, rows: pd.DataFrame
+) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
+    """Every receipt once, numbered by its place, and for each row those it rests on with the lines in their files."""
+    selection = reading.selection
+    nouns = queries.nouns(connection, as_of=selection.as_of)
+    spans = [_months(row.period_start, selection) for row in rows.itertuples(index=False)]
+    claims = queries.receipts(
+        connection,
+        markets=selection.market,
+        basis=selection.basis.value,
+        powertrain=selection.powertrain.value,
+        makers=None,
+        model=None,
+        first=_first_of(min(span.start for span in spans)),
+        last=_first_of(max(span.stop - 1 for span in spans)),
+        as_of=selection.as_of,
+    )
+    receipts: list[dict[str, Any]] = []
+    numbers: dict[tuple[str, ...], int] = {}
+    kept = ("source", "file", "known_from", "known_on", "sha256", "obtained", "origin_url", "text", "urls")
+    lines: dict[tuple[str, str, str, int], list[tuple[int, int]]] = defaultdict(list)
+    for claim in claims.to_dict("records"):
+        key = tuple(str(claim[name]) for name in kept)
+        if key not in numbers:
+            numbers[key] = len(receipts)
+            receipts.append({**dict(zip(kept, key, strict=True)), "urls": claim["urls"].split()})
+        place = (numbers[key], int(claim["line"]))
+        month = _month(claim["period_start"])
+        lines[claim["market"], claim["maker"], "", month].append(place)
+        lines[claim["market"], claim["maker"], claim["model"], month].append(place)
+        lines[claim["market"], "", "", month].append(place)
+    of_row = []
+    for row, span in zip(rows.itertuples(index=False), spans, strict=True):
+        whole = row.maker == "all"
+        makers = [""] if whole else [nouns.makers.get(slug, row.maker_name) for slug in _makers(row.maker, nouns)]
+        model = row.model_name if row.model != "all" else ""
+        places: dict[int, list[int]] = defaultdict(list)
+        for market in row.market.split("+"):
+            for maker in makers:
+                for month in span:
+                    for number, line in lines.get((market, maker, model, month), ()):
+                        places[number].append(line)
+        of_row.append([{"receipt": number, "lines": sorted(set(found))} for number, found in sorted(places.items())])
+    return receipts, of_row
+
+
+def _makers(slug: str, nouns: queries.Nouns) -> Sequence[str]:
+    return (slug, *nouns.members.get(slug, ()))
+
+
+def _months(period_start: str, selection: Selection) -> range:
+    """The months that the figure of a period is made of, counted as year * 12 + month - 1."""
+    length = GRAIN_MONTHS[selection.grain.value]
+    opening = _month(period_start)
+    end = opening + length
+    if selection.window is Window.YTD:
+        opening -= opening % 12
+    elif selection.window is not Window.NONE:
+        opening = end - max({Window.THREE_MONTHS: 3, Window.TTM: 12}[selection.window], length)
+    if selection.measure is Measure.GROWTH:
+        opening -= 12
+    return range(opening, end)
+
+
+def _month(day: str) -> int:
+    return int(day[:4]) * 12 + int(day[5:7]) - 1
+
+
+def _first_of(month: int) -> date:
+    return date(month // 12, month % 12 + 1, 1)

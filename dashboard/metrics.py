@@ -1,0 +1,407 @@
+"""Market measures as pure functions: who sold how much, between which bounds, as a share, against a year before.
+
+Publishers name the makers and models that sell, and lump the rest together as `other`. A figure that this rest could
+add to is an interval, not a number, and every measure here carries its low and its high end:
+
+* named models, named makers in records by brand, and makers that have a rest of their own (`Brand|other`) are exact;
+* any other maker has at least its named sum, and at most that plus the market's rest, capped by its all-cars figure
+  of the period where there is one;
+* the rest itself is at most what is published, and could be nothing at all.
+
+Periods are spans of whole calendar months. A span has a figure only if published periods fill it exactly: a quarter
+is never cut, a missing month is never zero, and months, quarters and their mixtures add up where they fit together.
+
+A month is counted as year * 12 + month - 1 throughout; units are cars, as floats that hold whole numbers exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from db.vocabulary import ALL, OTHER
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+GRAIN_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
+Entity = tuple[str, str]
+"""Maker and model slug; model is `all` for a maker or a group, `other` for a maker's unnamed rest."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """What one market's publisher states, period by period as published (P periods, E entities).
+
+    `start`, `months` (P): first month and length. `total` (P): all cars of the powertrain. `rest` (P): published as
+    `other`; 0 where the record names everything. `split` (P): whether the record names entities at all. `low`, `high`
+    (P, E): bounds of the units. `named` (P, E): whether the record names the entity. `known` (P): the day since
+    1970-01-01 on which the latest of its figures became known.
+    """
+
+    entities: tuple[Entity, ...]
+    start: Ints
+    months: Ints
+    total: Floats
+    rest: Floats
+    split: Bools
+    low: Floats
+    high: Floats
+    named: Bools
+    known: Ints
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Units of entities in the same market set over time (L periods, E entities), windows already summed.
+
+    `start` (L): first month of each labelled period, all of `grain`. `low`, `high` (L, E): bounds; NaN where there
+    is no figure. `named` (L, E): whether the entity is named anywhere in the window. `split` (L): whether every record
+    in the window names entities. `rest`, `total` (L): the unnamed rest and all cars; `rest` is NaN where none is
+    published. `known` (L): latest day of becoming known.
+    """
+
+    entities: tuple[Entity, ...]
+    grain: str
+    start: Ints
+    low: Floats
+    high: Floats
+    named: Bools
+    split: Bools
+    rest: Floats
+    total: Floats
+    known: Ints
+
+
+def records(
+    claims: pd.DataFrame,
+    *,
+    by: str,
+    entities: Sequence[Entity],
+    all_cars: pd.DataFrame | None = None,
+    members: Mapping[str, Sequence[str]] | None = None,
+) -> Records:
+    """One market's published records of one powertrain, with bounds for each of the wanted entities.
+
+    `claims` and `all_cars` are rows of one market as `queries.sales_figures` gives them: columns grain, month, maker,
+    model, units, known_from. `by` is maker, group or model; groups have the makers that `members` lists.
+    """
+    starts, months, place = _periods(claims)
+    count = len(starts)
+    maker = claims["maker"].astype(object).to_numpy()
+    model = claims["model"].astype(object).to_numpy()
+    units = claims["units"].to_numpy(dtype=np.float64)
+    total = _sums(place, units, count)
+    is_rest = maker == OTHER
+    is_named = ~is_rest & (maker != ALL)
+    rest = _sums(place[is_rest], units[is_rest], count)
+    split = np.bincount(place[is_named], minlength=count) > 0
+    known = np.zeros(count, dtype=np.int64)
+    np.maximum.at(known, place, claims["known_from"].to_numpy())
+    if by == "model":
+        by_model = np.bincount(place[is_named & (model != ALL)], minlength=count) > 0
+        low, headroom, named = _model_bounds(place, maker, model, units, rest=rest, entities=entities)
+        split = split & by_model
+    else:
+        makers = _makers_behind(entities, members)
+        low, headroom, named = _maker_bounds(
+            place, maker, model, units, rest=rest, makers=makers, caps=_caps(all_cars, starts, months, makers)
+        )
+        if by == "group":
+            low, headroom, named = _grouped(
+                low, headroom, named, rest=rest, makers=makers, entities=entities, members=members or {}
+            )
+    low = np.where(split[:, None], low, np.nan)
+    return Records(
+        entities=tuple(entities),
+        start=starts,
+        months=months,
+        total=total,
+        rest=rest,
+        split=split,
+        low=low,
+        high=low + headroom,
+        named=named,
+        known=known,
+    )
+
+
+def panel(of: Records, *, grain: str, window: int | str) -> Panel:
+    """The records in periods of one grain, each the sum of a window that ends with it.
+
+    `window` is a number of months, `"grain"` for the period itself, or `"ytd"` for the year up to its end. Only periods
+    that published ones fill exactly have a figure, and a window over a period without a split has none for entities.
+    """
+    length = GRAIN_MONTHS[grain]
+    if not len(of.start):
+        return _empty(of.entities, grain)
+    first = int(of.start.min())
+    labels = np.arange(first - first % length, int((of.start + of.months).max()), length, dtype=np.int64)
+    ends = labels + length
+    opening = window_opening(labels, grain=grain, window=window)
+    sums = _Spans(of)
+    shown = sums.filled(labels, ends) & sums.filled(opening, ends)
+    labels, ends, opening = labels[shown], ends[shown], opening[shown]
+    whole = sums.count(~of.split, opening, ends) == 0
+    gap = np.where(whole, 0.0, np.nan)[:, None]
+    rest = sums.add(of.rest, opening, ends)
+    return Panel(
+        entities=of.entities,
+        grain=grain,
+        start=labels,
+        low=sums.add(np.nan_to_num(of.low), opening, ends) + gap,
+        high=sums.add(np.nan_to_num(of.high), opening, ends) + gap,
+        named=sums.count(of.named, opening, ends) > 0,
+        split=whole,
+        rest=np.where(whole & (rest > 0), rest, np.nan),
+        total=sums.add(of.total, opening, ends),
+        known=sums.latest(of.known, opening, ends),
+    )
+
+
+def window_opening(labels: Ints, *, grain: str, window: int | str) -> Ints:
+    """The first month of the window that ends with each labelled period."""
+    if window == "grain":
+        return labels
+    if window == "ytd":
+        return labels - labels % 12
+    return labels + GRAIN_MONTHS[grain] - int(window)
+
+
+def added(panels: Sequence[Panel]) -> Panel:
+    """Several markets as one: the periods that every one of them has, lows with lows and highs with highs."""
+    shared = panels[0].start
+    for other in panels[1:]:
+        shared = np.intersect1d(shared, other.start)
+    parts = [at(each, shared) for each in panels]
+    split = np.all([part.split for part in parts], axis=0)
+    rest = np.sum([np.nan_to_num(part.rest) for part in parts], axis=0)
+    return Panel(
+        entities=panels[0].entities,
+        grain=panels[0].grain,
+        start=shared,
+        low=np.sum([part.low for part in parts], axis=0),
+        high=np.sum([part.high for part in parts], axis=0),
+        named=np.any([part.named for part in parts], axis=0),
+        split=split,
+        rest=np.where(split & (rest > 0), rest, np.nan),
+        total=np.sum([part.total for part in parts], axis=0),
+        known=np.max([part.known for part in parts], axis=0),
+    )
+
+
+def at(of: Panel, starts: Ints) -> Panel:
+    """The panel at the given periods, with NaN where it has none of them."""
+    if not len(of.start):
+        of = _empty(of.entities, of.grain, length=1)
+    where = np.minimum(np.searchsorted(of.start, starts), len(of.start) - 1)
+    found = of.start[where] == starts
+    gap = np.where(found, 0.0, np.nan)
+    return Panel(
+        entities=of.entities,
+        grain=of.grain,
+        start=starts,
+        low=of.low[where] + gap[:, None],
+        high=of.high[where] + gap[:, None],
+        named=of.named[where] & found[:, None],
+        split=of.split[where] & found,
+        rest=of.rest[where] + gap,
+        total=of.total[where] + gap,
+        known=np.where(found, of.known[where], 0),
+    )
+
+
+def share(units: Floats, *, of: Floats) -> Floats:
+    """Units as a fraction of the denominator of the same period; NaN where the denominator is missing or zero."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(of > 0, units / of, np.nan)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Change against a year before as a fraction (0.5 is half as much again), with its bounds; NaN where unknowable."""
+
+    value: Floats
+    low: Floats
+    high: Floats
+
+
+def growth(
+    *, value: Floats, low: Floats, high: Floats, value_before: Floats, low_before: Floats, high_before: Floats
+) -> Growth:
+    """value / value_before - 1, between low / high_before - 1 and high / low_before - 1.
+
+    Nothing can be said where the earlier figure is zero or missing.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        known = value_before > 0
+        return Growth(
+            value=np.where(known, value / value_before - 1, np.nan),
+            low=np.where(known, low / high_before - 1, np.nan),
+            high=np.where(known, np.where(low_before > 0, high / low_before, np.inf) - 1, np.nan),
+        )
+
+
+def _sums(cell: Ints, units: Floats, size: int) -> Floats:
+    """The units of each cell added up."""
+    return np.bincount(cell, weights=units, minlength=size).astype(np.float64)
+
+
+def _periods(claims: pd.DataFrame) -> tuple[Ints, Ints, Ints]:
+    """Distinct published periods in order (first month, length), and each row's place among them."""
+    start = claims["month"].to_numpy(dtype=np.int64)
+    length = np.array([GRAIN_MONTHS[word] for word in claims["grain"].cat.categories], dtype=np.int64)
+    length = length[claims["grain"].cat.codes.to_numpy()] if len(claims) else np.zeros(0, dtype=np.int64)
+    # A start and a length make one number, so that the distinct pairs are the distinct numbers.
+    distinct, place = np.unique(start * 16 + length, return_inverse=True)
+    return distinct // 16, distinct % 16, place.astype(np.int64)
+
+
+def _makers_behind(entities: Sequence[Entity], members: Mapping[str, Sequence[str]] | None) -> list[str]:
+    return sorted({maker for slug, _ in entities for maker in (members or {}).get(slug, (slug,))})
+
+
+def _caps(all_cars: pd.DataFrame | None, starts: Ints, months: Ints, makers: Sequence[str]) -> Floats:
+    """Each maker's all-cars figure of the same period (P, M); infinity where there is none."""
+    caps = np.full((len(starts), len(makers)), np.inf)
+    if all_cars is None or not len(all_cars):
+        return caps
+    theirs, their_months, place = _periods(all_cars)
+    row = {key: n for n, key in enumerate(zip(starts.tolist(), months.tolist(), strict=True))}
+    rows = np.array([row.get(key, -1) for key in zip(theirs.tolist(), their_months.tolist(), strict=True)])[place]
+    column = {maker: n for n, maker in enumerate(makers)}
+    of_category = np.array([column.get(word, -1) for word in all_cars["maker"].cat.categories])
+    columns = of_category[all_cars["maker"].cat.codes.to_numpy()]
+    fits = (rows >= 0) & (columns >= 0)
+    caps[rows[fits], columns[fits]] = all_cars["units"].to_numpy()[fits]
+    return caps
+
+
+def _maker_bounds(
+    place: Ints,
+    maker: NDArray[np.object_],
+    model: NDArray[np.object_],
+    units: Floats,
+    *,
+    rest: Floats,
+    makers: Sequence[str],
+    caps: Floats,
+) -> tuple[Floats, Floats, Bools]:
+    column = {name: n for n, name in enumerate(makers)}
+    columns = np.array([column.get(name, -1) for name in maker], dtype=np.int64)
+    fits = columns >= 0
+    shape = (len(rest), len(makers))
+    cell = place[fits] * shape[1] + columns[fits]
+    size = shape[0] * shape[1]
+    low = _sums(cell, units[fits], size).reshape(shape)
+    named = np.bincount(cell, minlength=size).reshape(shape) > 0
+    whole = (model[fits] == ALL) | (model[fits] == OTHER)
+    exact = np.bincount(cell[whole], minlength=size).reshape(shape) > 0
+    room = np.minimum(rest[:, None], np.maximum(caps - low, 0.0))
+    return low, np.where(exact, 0.0, room), named
+
+
+def _grouped(
+    low: Floats,
+    headroom: Floats,
+    named: Bools,
+    *,
+    rest: Floats,
+    makers: Sequence[str],
+    entities: Sequence[Entity],
+    members: Mapping[str, Sequence[str]],
+) -> tuple[Floats, Floats, Bools]:
+    """Makers put together: what is named adds up, and the market's rest counts once, however many could hide in it."""
+    column = {name: n for n, name in enumerate(makers)}
+    belongs = np.zeros((len(makers), len(entities)))
+    for n, (slug, _) in enumerate(entities):
+        belongs[[column[maker] for maker in members.get(slug, (slug,))], n] = 1
+    room = np.minimum(rest[:, None], np.minimum(headroom, rest[:, None]) @ belongs)
+    return low @ belongs, room, (named @ belongs) > 0
+
+
+def _model_bounds(
+    place: Ints,
+    maker: NDArray[np.object_],
+    model: NDArray[np.object_],
+    units: Floats,
+    *,
+    rest: Floats,
+    entities: Sequence[Entity],
+) -> tuple[Floats, Floats, Bools]:
+    """A named model is exact; an unnamed one hides in its maker's own rest if there is one, else in the market's."""
+    column = {entity: n for n, entity in enumerate(entities)}
+    columns = np.array([column.get(pair, -1) for pair in zip(maker, model, strict=True)], dtype=np.int64)
+    fits = columns >= 0
+    shape = (len(rest), len(entities))
+    cell = place[fits] * shape[1] + columns[fits]
+    size = shape[0] * shape[1]
+    low = _sums(cell, units[fits], size).reshape(shape)
+    named = np.bincount(cell, minlength=size).reshape(shape) > 0
+    own_rest: dict[str, Floats] = {}
+    is_own_rest = (model == OTHER) & (maker != OTHER)
+    for name in {slug for slug, _ in entities}:
+        rows = is_own_rest & (maker == name)
+        own = _sums(place[rows], units[rows], len(rest))
+        own_rest[name] = np.where(own > 0, own, rest)
+    room = np.stack([own_rest[slug] for slug, _ in entities], axis=1) if entities else np.zeros(shape)
+    return low, np.where(named, 0.0, room), named
+
+
+class _Spans:
+    """Sums over spans of calendar months, of published periods that fill them exactly."""
+
+    def __init__(self, of: Records) -> None:
+        self._start = of.start
+        self._end = of.start + of.months
+        self._filled_months = np.concatenate([[0], np.cumsum(of.months)])
+
+    def _bounds(self, opening: Ints, ends: Ints) -> tuple[Ints, Ints]:
+        return np.searchsorted(self._start, opening), np.searchsorted(self._end, ends, side="right")
+
+    def filled(self, opening: Ints, ends: Ints) -> Bools:
+        """Whether published periods begin and end with the span and leave no month out."""
+        first, last = self._bounds(opening, ends)
+        begins = self._start[np.minimum(first, len(self._start) - 1)] == opening
+        ends_there = self._end[np.maximum(last - 1, 0)] == ends
+        months = self._filled_months[last] - self._filled_months[np.minimum(first, last)]
+        return np.asarray(begins & ends_there & (first < last) & (months == ends - opening))
+
+    def add(self, values: Floats, opening: Ints, ends: Ints) -> Floats:
+        """The sum over each span; the first axis of `values` is the published period."""
+        first, last = self._bounds(opening, ends)
+        running = np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0)])
+        return np.asarray(running[last] - running[first])
+
+    def count(self, flags: Bools, opening: Ints, ends: Ints) -> Floats:
+        """How many periods of each span have the flag."""
+        return self.add(flags.astype(np.float64), opening, ends)
+
+    def latest(self, days: Ints, opening: Ints, ends: Ints) -> Ints:
+        """The latest day in each span."""
+        first, last = self._bounds(opening, ends)
+        return np.array([days[a:b].max() for a, b in zip(first, last, strict=True)], dtype=np.int64)
+
+
+def _empty(entities: tuple[Entity, ...], grain: str, *, length: int = 0) -> Panel:
+    """A panel without figures; its periods, if any, are before every real one."""
+    none, cells = np.full(length, np.nan), np.full((length, len(entities)), np.nan)
+    before = np.full(length, -1, dtype=np.int64)
+    return Panel(
+        entities=entities,
+        grain=grain,
+        start=before,
+        low=cells,
+        high=cells,
+        named=cells > 0,
+        split=none > 0,
+        rest=none,
+        total=none,
+        known=np.zeros(length, dtype=np.int64),
+    )

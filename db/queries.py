@@ -1,0 +1,470 @@
+"""Every SELECT of the read side. Each returns a Dataset or another frozen value; nothing here writes.
+
+"As known on D" is `known_from <= D < known_to`; without a date it is what is known now, which are the open claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, Text, and_, case, cast, func, select
+
+from db.schema import evidence, maker, maker_group, market, rejection, sales, series, snapshot, source
+from db.schema import model as model_table
+from db.store import explained, ready
+from db.vocabulary import ALL, OPEN_END, OTHER, SnapshotStatus
+
+
+@dataclass(frozen=True)
+class Citation:
+    """A publisher's table that figures come from, as of its latest snapshot among those that were used."""
+
+    slug: str
+    title: str
+    publisher: str
+    url: str
+    licence: str
+    licence_url: str
+    known_on: date
+    warning: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Tidy rows with where they come from.
+
+    `as_of` is the day as known on which they are given, None for now; `warnings` is what their publishers say about
+    them, each with the number of periods that it concerns left to the reader of the remark.
+    """
+
+    frame: pd.DataFrame
+    citations: tuple[Citation, ...]
+    as_of: date | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Nouns:
+    """The names that a selection may use: markets, makers, models and groups, by code or slug.
+
+    `adjectives`: market code to 'German'. `model_makers`: model slug to its maker. `members`: group slug to its makers.
+    `regions`: the markets that overlap others and are never added to them.
+    """
+
+    markets: dict[str, str]
+    adjectives: dict[str, str]
+    regions: frozenset[str]
+    makers: dict[str, str]
+    models: dict[str, str]
+    model_makers: dict[str, str]
+    groups: dict[str, str]
+    members: dict[str, tuple[str, ...]]
+
+
+def nouns(connection: Connection, *, as_of: date | None = None) -> Nouns:
+    """The markets that have figures, and every maker, model and group; groups as known on `as_of`."""
+    with_figures = select(series.c.market).distinct()
+    markets = connection.execute(
+        select(market.c.code, market.c.name, market.c.adjective, market.c.kind).where(market.c.code.in_(with_figures))
+    ).all()
+    makers = dict(connection.execute(select(maker.c.slug, maker.c.name)).tuples().all())
+    models = connection.execute(select(model_table.c.slug, model_table.c.maker, model_table.c.name)).all()
+    groups: dict[str, str] = {}
+    members: dict[str, list[str]] = {}
+    for slug, name, of in connection.execute(
+        select(maker_group.c.group_slug, maker_group.c.group_name, maker_group.c.maker)
+        .where(_known(maker_group, as_of))
+        .order_by(maker_group.c.maker)
+    ).tuples():
+        groups[slug] = name
+        members.setdefault(slug, []).append(of)
+    return Nouns(
+        markets={code: name for code, name, _, _ in markets},
+        adjectives={code: adjective for code, _, adjective, _ in markets},
+        regions=frozenset(code for code, _, _, kind in markets if kind == "region"),
+        makers={slug: name for slug, name in makers.items() if slug not in (ALL, OTHER)},
+        models={slug: name for slug, _, name in models if slug not in (ALL, OTHER)},
+        model_makers={slug: of for slug, of, _ in models if slug not in (ALL, OTHER)},
+        groups=groups,
+        members={slug: tuple(of) for slug, of in members.items()},
+    )
+
+
+def sales_figures(
+    connection: Connection,
+    *,
+    markets: Sequence[str],
+    basis: str,
+    powertrains: Sequence[str],
+    as_of: date | None = None,
+) -> Dataset:
+    """Every claim about the markets on one basis, as known on `as_of`.
+
+    The frame has one row a claim: market, powertrain, grain, maker, model (categories), month (the period's first month
+    as year * 12 + month - 1), units, known_from (days since 1970-01-01), evidence_id.
+    """
+    about = connection.execute(
+        select(
+            series.c.id,
+            series.c.market,
+            series.c.powertrain,
+            series.c.grain,
+            series.c.maker,
+            series.c.model,
+            series.c.file,
+            series.c.source_id,
+        )
+        .where(series.c.market.in_(markets), series.c.basis == basis, series.c.powertrain.in_(powertrains))
+        .order_by(series.c.id)
+    ).all()
+    claims = connection.execute(
+        select(
+            sales.c.series_id,
+            cast(sales.c.period_start, Text),
+            sales.c.units,
+            cast(sales.c.known_from, Text),
+            sales.c.evidence_id,
+        )
+        .join_from(series, sales, series.c.id == sales.c.series_id)
+        .where(series.c.market.in_(markets), series.c.basis == basis, series.c.powertrain.in_(powertrains))
+        .where(_known(sales, as_of))
+    ).all()
+    frame = _claims_frame(about, claims)
+    files = sorted({(row.source_id, row.file) for row in about})
+    return Dataset(
+        frame=frame,
+        citations=_citations(connection, files, as_of=as_of) if len(frame) else (),
+        as_of=as_of,
+        warnings=_remarks(connection, frame["evidence_id"].unique().tolist()),
+    )
+
+
+def receipts(
+    connection: Connection,
+    *,
+    markets: Sequence[str],
+    basis: str,
+    powertrain: str,
+    makers: Sequence[str] | None,
+    model: str | None,
+    first: date,
+    last: date,
+    as_of: date | None = None,
+) -> pd.DataFrame:
+    """The stored claims that a figure is made of, each with its receipt.
+
+    `makers` None takes every claim of the records (what a total is the sum of). Periods start from `first` to `last`.
+    Columns: market, period_start, grain, maker, model (names), units, source, file, line, text (what the publisher
+    cites), urls (one a line), known_from, known_on (of the snapshot), sha256, obtained, origin_url.
+    """
+    query = (
+        select(
+            series.c.market,
+            sales.c.period_start,
+            series.c.grain,
+            maker.c.name.label("maker"),
+            model_table.c.name.label("model"),
+            sales.c.units,
+            source.c.title.label("source"),
+            snapshot.c.file,
+            sales.c.line,
+            evidence.c.text,
+            evidence.c.urls,
+            sales.c.known_from,
+            snapshot.c.known_on,
+            snapshot.c.sha256,
+            snapshot.c.obtained,
+            snapshot.c.origin_url,
+        )
+        .join_from(series, sales, series.c.id == sales.c.series_id)
+        .join(maker, maker.c.slug == series.c.maker)
+        .join(model_table, model_table.c.slug == series.c.model)
+        .join(source, source.c.id == series.c.source_id)
+        .join(snapshot, snapshot.c.id == sales.c.snapshot_id)
+        .join(evidence, evidence.c.id == sales.c.evidence_id)
+        .where(
+            series.c.market.in_(markets),
+            series.c.basis == basis,
+            series.c.powertrain == powertrain,
+            sales.c.period_start >= first,
+            sales.c.period_start <= last,
+            _known(sales, as_of),
+        )
+        .order_by(series.c.market, sales.c.period_start, sales.c.units.desc(), maker.c.name, model_table.c.name)
+    )
+    if makers is not None:
+        query = query.where(series.c.maker.in_(makers))
+    if model is not None:
+        query = query.where(series.c.model == model)
+    return _frame(connection, query)
+
+
+def status(engine: Engine) -> dict[str, Any]:
+    """What is loaded, as `etl status` prints it: a mapping of plain values.
+
+    `sources`: for each its description, `snapshots` (how many), `last_snapshot` (day), `figures` as known now and
+    `figures_all_vintages`, `markets` (market, powertrain, grain, first_period, last_period, figures), `rejected_rows`,
+    and `refused` files (known_on, file, line, reason).
+    """
+    ready(engine)
+    with explained(engine), engine.connect() as connection:
+        return {"sources": [_source_status(connection, row) for row in connection.execute(select(source)).all()]}
+
+
+def _source_status(connection: Connection, of: Any) -> dict[str, Any]:
+    own = (snapshot.c.source_id == of.id) & (snapshot.c.status == SnapshotStatus.LOADED)
+    count, last, rejected = connection.execute(
+        select(func.count(), func.max(snapshot.c.known_on), func.sum(snapshot.c.rows_rejected)).where(own)
+    ).one()
+    is_open = case((sales.c.known_to == OPEN_END, 1), else_=0)
+    markets = connection.execute(
+        select(
+            series.c.market,
+            series.c.powertrain,
+            series.c.grain,
+            func.min(case((sales.c.known_to == OPEN_END, sales.c.period_start))).label("first"),
+            func.max(case((sales.c.known_to == OPEN_END, sales.c.period_start))).label("last"),
+            func.sum(is_open).label("figures"),
+            func.count().label("all_vintages"),
+        )
+        .join(sales, sales.c.series_id == series.c.id)
+        .where(series.c.source_id == of.id)
+        .group_by(series.c.market, series.c.powertrain, series.c.grain)
+        .order_by(series.c.market, series.c.powertrain, series.c.grain)
+    ).all()
+    refused = connection.execute(
+        select(snapshot.c.known_on, snapshot.c.file, rejection.c.line, rejection.c.reason)
+        .join(rejection, rejection.c.snapshot_id == snapshot.c.id)
+        .where(snapshot.c.source_id == of.id, snapshot.c.status == SnapshotStatus.REFUSED)
+        .order_by(snapshot.c.id)
+    ).all()
+    return {
+        "slug": of.slug,
+        "title": of.title,
+        "publisher": of.publisher,
+        "url": of.url,
+        "licence": of.licence,
+        "licence_url": of.licence_url,
+        "basis": str(of.basis),
+        "warning": of.warning,
+        "snapshots": count,
+        "last_snapshot": last,
+        "figures": sum(row.figures for row in markets),
+        "figures_all_vintages": sum(row.all_vintages for row in markets),
+        "rejected_rows": rejected or 0,
+        "markets": [
+            {
+                "market": row.market,
+                "powertrain": str(row.powertrain),
+                "grain": str(row.grain),
+                "first_period": row.first,
+                "last_period": row.last,
+                "figures": row.figures,
+            }
+            for row in markets
+            if row.figures
+        ],
+        "refused": [
+            {"known_on": row.known_on, "file": row.file, "line": row.line, "reason": row.reason} for row in refused
+        ],
+    }
+
+
+def first_known(connection: Connection, *, markets: Sequence[str], basis: str) -> dict[str, date]:
+    """For each market that has figures on the basis: the first day as known on which it can be shown."""
+    rows = connection.execute(
+        select(series.c.market, func.min(snapshot.c.known_on))
+        .join(snapshot, and_(snapshot.c.source_id == series.c.source_id, snapshot.c.file == series.c.file))
+        .where(series.c.market.in_(markets), series.c.basis == basis, snapshot.c.status == SnapshotStatus.LOADED)
+        .group_by(series.c.market)
+    )
+    return dict(rows.tuples())
+
+
+def _known(table: Table, as_of: date | None) -> ColumnElement[bool]:
+    """The claims that stood on a day; without one, those that stand now."""
+    if as_of is None:
+        return table.c.known_to == OPEN_END
+    return and_(table.c.known_from <= as_of, table.c.known_to > as_of)
+
+
+_EPOCH = date(1970, 1, 1)
+
+
+def _claims_frame(about: Sequence[Any], claims: Sequence[Any]) -> pd.DataFrame:
+    """Claims as a frame of categories and integers: built from codes, since this is the hot path of every chart."""
+    place = {row.id: n for n, row in enumerate(about)}
+    if claims:
+        series_ids, periods, units, known, evidences = zip(*claims, strict=True)
+    else:
+        series_ids = periods = units = known = evidences = ()
+    rows = np.fromiter((place[series_id] for series_id in series_ids), dtype=np.int64, count=len(claims))
+    months = {text: int(text[:4]) * 12 + int(text[5:7]) - 1 for text in set(periods)}
+    days = {text: (date.fromisoformat(text) - _EPOCH).days for text in set(known)}
+    columns: dict[str, Any] = {}
+    for name in ("market", "powertrain", "grain", "maker", "model"):
+        words = [str(getattr(row, name)) for row in about]
+        members = sorted(set(words))
+        number = {word: n for n, word in enumerate(members)}
+        codes = np.array([number[word] for word in words], dtype=np.int64)
+        columns[name] = pd.Categorical.from_codes(codes[rows], categories=pd.Index(members, dtype=object))
+    columns["month"] = np.fromiter((months[text] for text in periods), dtype=np.int64, count=len(claims))
+    columns["units"] = np.fromiter(units, dtype=np.float64, count=len(claims))
+    columns["known_from"] = np.fromiter((days[text] for text in known), dtype=np.int64, count=len(claims))
+    columns["evidence_id"] = np.fromiter(evidences, dtype=np.int64, count=len(claims))
+    return pd.DataFrame(columns, copy=False)
+
+
+def _citations(connection: Connection, files: Iterable[tuple[int, str]], *, as_of: date | None) -> tuple[Citation, ...]:
+    wanted = list(files)
+    query = (
+        select(source, func.max(snapshot.c.known_on).label("known_on"))
+        .join(snapshot, snapshot.c.source_id == source.c.id)
+        .where(
+            source.c.id.in_({source_id for source_id, _ in wanted}),
+            snapshot.c.file.in_({file for _, file in wanted}),
+            snapshot.c.status == SnapshotStatus.LOADED,
+        )
+        .group_by(*source.c)
+        .order_by(source.c.precedence, source.c.slug)
+    )
+    if as_of is not None:
+        query = query.where(snapshot.c.known_on <= as_of)
+    return tuple(
+        Citation(
+            slug=row.slug,
+            title=row.title,
+            publisher=row.publisher,
+            url=row.url,
+            licence=row.licence,
+            licence_url=row.licence_url,
+            known_on=row.known_on,
+            warning=row.warning,
+        )
+        for row in connection.execute(query)
+    )
+
+
+def _remarks(connection: Connection, evidence_ids: Sequence[int]) -> tuple[str, ...]:
+    """What publishers say beside their addresses, most frequent first."""
+    if not evidence_ids:
+        return ()
+    rows = connection.execute(
+        select(evidence.c.remark, func.count().label("times"))
+        .where(evidence.c.id.in_(evidence_ids), evidence.c.remark != "")
+        .group_by(evidence.c.remark)
+        .order_by(func.count().desc(), evidence.c.remark)
+    )
+    return tuple(remark for remark, _ in rows.tuples())
+
+
+@dataclass(frozen=True)
+class History:
+    """A source's claims, all vintages: what `etl bundle` writes.
+
+    `snapshots`: file, known_on, sha256, bytes, origin_url. `sales`: file, the series' members, period_start,
+    known_from, known_to, units, line, evidence. `groups`: file, maker, group_slug, group_name, known_from, known_to,
+    line. `names`: kind (maker or model), slug, maker, name. Rows are ordered: equal databases give equal frames.
+    """
+
+    snapshots: pd.DataFrame
+    sales: pd.DataFrame
+    groups: pd.DataFrame
+    names: pd.DataFrame
+
+
+def history(engine: Engine, slug: str) -> History:
+    """All vintages of one source's claims."""
+    ready(engine)
+    of_source = source.c.slug == slug
+    members = (series.c.market, series.c.basis, series.c.powertrain, series.c.vehicle_scope, series.c.grain)
+    with engine.connect() as connection:
+        snapshots = _frame(
+            connection,
+            select(
+                snapshot.c.file,
+                snapshot.c.known_on,
+                snapshot.c.sha256,
+                snapshot.c.bytes,
+                snapshot.c.origin_url,
+            )
+            .join(source, source.c.id == snapshot.c.source_id)
+            .where(of_source, snapshot.c.status == SnapshotStatus.LOADED)
+            .order_by(snapshot.c.known_on, snapshot.c.file),
+        )
+        claims = _frame(
+            connection,
+            select(
+                series.c.file,
+                *members,
+                series.c.maker,
+                series.c.model,
+                sales.c.period_start,
+                sales.c.known_from,
+                sales.c.known_to,
+                sales.c.units,
+                sales.c.line,
+                evidence.c.text.label("evidence"),
+            )
+            .join(series, series.c.id == sales.c.series_id)
+            .join(source, source.c.id == series.c.source_id)
+            .join(evidence, evidence.c.id == sales.c.evidence_id)
+            .where(of_source)
+            .order_by(
+                series.c.file,
+                *members,
+                series.c.maker,
+                series.c.model,
+                sales.c.period_start,
+                sales.c.known_from,
+            ),
+        )
+        groups = _frame(
+            connection,
+            select(
+                maker_group.c.file,
+                maker_group.c.maker,
+                maker_group.c.group_slug,
+                maker_group.c.group_name,
+                maker_group.c.known_from,
+                maker_group.c.known_to,
+                maker_group.c.line,
+            )
+            .join(source, source.c.id == maker_group.c.source_id)
+            .where(of_source)
+            .order_by(maker_group.c.file, maker_group.c.maker, maker_group.c.known_from),
+        )
+        makers = dict(connection.execute(select(maker.c.slug, maker.c.name)).tuples().all())
+        models = {
+            slug: (of, name)
+            for slug, of, name in connection.execute(
+                select(model_table.c.slug, model_table.c.maker, model_table.c.name)
+            ).tuples()
+        }
+    used_makers = sorted({*claims["maker"], *groups["maker"]} - {ALL, OTHER})
+    used_models = sorted({*claims["model"]} - {ALL, OTHER})
+    names = [("maker", slug, "", makers[slug]) for slug in used_makers]
+    names += [("model", slug, *models[slug]) for slug in used_models]
+    return History(
+        snapshots=snapshots,
+        sales=claims,
+        groups=groups,
+        names=pd.DataFrame(names, columns=["kind", "slug", "maker", "name"]),
+    )
+
+
+def _frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:
+    """A frame of a query's rows; words as plain text, dates as ISO text."""
+    result = connection.execute(query)
+    frame = pd.DataFrame(result.all(), columns=list(result.keys()))
+    for name in frame.columns:
+        if len(frame) and isinstance(frame[name].iloc[0], date):
+            frame[name] = [value.isoformat() for value in frame[name]]
+        elif frame[name].dtype == object:
+            frame[name] = [str(value) for value in frame[name]]
+    return frame

@@ -1,0 +1,776 @@
+"""Writing: the engine from a URL, creating the tables, and loading one snapshot in one transaction.
+
+A reader sees all of a snapshot or nothing of it, and a crash at any moment leaves the last good state. Two writers
+wait for each other. A snapshot is compared with what its file last claimed: an unchanged figure is not written again, a
+changed one closes the earlier claim and opens a new one, a vanished one is closed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    MetaData,
+    bindparam,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+
+from db import schema
+from db.vocabulary import (
+    ALL,
+    OPEN_END,
+    OTHER,
+    Basis,
+    Cadence,
+    Obtained,
+    SnapshotStatus,
+    VehicleScope,
+)
+
+DEFAULT_URL = "sqlite:///ev_market.sqlite"
+BUSY_SECONDS = 60
+"""How long a writer waits for another one before it gives up with a clear message."""
+
+_WRITER_LOCK = 0x65766D6B
+"""The number of the advisory lock that serialises writers on PostgreSQL (the letters 'evmk')."""
+
+
+class StoreError(Exception):
+    """The database cannot be used as asked. The text says what is wrong and what to do about it."""
+
+
+class OutOfOrder(StoreError):
+    """A snapshot that is older than what its file has already claimed: vintages are a history."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A publisher's table: who publishes it, under which licence, what it counts and how often it changes."""
+
+    slug: str
+    title: str
+    publisher: str
+    url: str
+    licence: str
+    licence_url: str
+    basis: Basis
+    vehicle_scope: VehicleScope
+    cadence: Cadence
+    precedence: int
+    """Where two sources claim one cell, the lower number is drawn."""
+    warning: str
+    """What a reader of these figures must know; printed with them."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Where one file came from and what identifies it."""
+
+    source: str
+    file: str
+    known_on: date
+    origin_url: str
+    retrieved_at: datetime | None
+    sha256: str
+    bytes: int
+    obtained: Obtained
+
+
+SERIES_KEY: Final = ("market", "basis", "powertrain", "vehicle_scope", "grain", "maker", "model")
+"""What a series of figures is about; with source and file, its identity."""
+
+SALES_FIELDS: Final = (*SERIES_KEY, "period_start", "units", "line", "evidence")
+"""The order of a row of `Contents.sales`: units of a maker or model in a market and period, as one file states them."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What one snapshot claims, in our ids.
+
+    `sales` holds rows in the order of `SALES_FIELDS`; `groups` rows of maker, group slug, group name and line;
+    `makers` and `models` name every slug used (`models`: slug to maker and name); `evidence` maps each evidence text to
+    its addresses (one a line) and its remark.
+    """
+
+    sales: Sequence[tuple[Any, ...]]
+    groups: Sequence[tuple[str, str, str, int]]
+    makers: Mapping[str, str]
+    models: Mapping[str, tuple[str, str]]
+    evidence: Mapping[str, tuple[str, str]]
+    rows_read: int
+    rejected: Sequence[tuple[int, str, str, str]] = ()
+    """Line, column, value and reason of each row refused."""
+    out_of_scope: int = 0
+    duplicate: int = 0
+
+
+@dataclass(frozen=True)
+class FileHistory:
+    """All that one file has claimed over time: its receipts, oldest first, and each claim once.
+
+    Rows are as in `Contents`, with the days from and to which the claim stood behind them; the names likewise.
+    """
+
+    receipts: Sequence[Receipt]
+    sales: Sequence[tuple[Any, ...]]
+    groups: Sequence[tuple[Any, ...]]
+    makers: Mapping[str, str]
+    models: Mapping[str, tuple[str, str]]
+    evidence: Mapping[str, tuple[str, str]]
+
+    def contents(self, receipt: Receipt) -> Contents:
+        """What the file claimed on the day of one of its receipts."""
+        sales = [row[:-2] for row in self.sales if row[-2] <= receipt.known_on < row[-1]]
+        groups = [row[:-2] for row in self.groups if row[-2] <= receipt.known_on < row[-1]]
+        return Contents(
+            sales=sales,
+            groups=groups,
+            makers=self.makers,
+            models=self.models,
+            evidence=self.evidence,
+            rows_read=len(sales) + len(groups),
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What loading a snapshot did. `already` is set where the file had claimed the same before: nothing was written."""
+
+    receipt: Receipt
+    already: bool
+    read: int = 0
+    loaded: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    closed: int = 0
+
+
+def open_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
+    """The engine for a database URL, with SQLite in WAL mode and its foreign keys enforced.
+
+    Raises `StoreError` for a URL that is none and for an SQLite file whose folder does not exist.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError(f"'{url}' is no database URL; an example is {DEFAULT_URL}") from error
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(parsed, pool_pre_ping=True)
+    if parsed.database and parsed.database != ":memory:":
+        folder = Path(parsed.database).parent
+        if not folder.is_dir():
+            raise StoreError(f"the folder {folder} does not exist; create it or change DATABASE_URL")
+    engine = create_engine(parsed, connect_args={"timeout": busy_seconds})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # The driver must not open transactions of its own: `writing` says when one begins.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+            "foreign_keys = ON",
+            "cache_size = -65536",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        mode = "IMMEDIATE" if connection.get_execution_options().get("writing") else "DEFERRED"
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+    return engine
+
+
+@contextmanager
+def explained(engine: Engine) -> Iterator[None]:
+    """Turn the driver's errors about the database as a whole into `StoreError` with the remedy."""
+    try:
+        yield
+    except OperationalError as error:
+        reason = str(error.orig).lower()
+        if "locked" in reason:
+            message = "another load is writing to the database and did not finish; wait for it and try again"
+        elif "readonly" in reason or "read-only" in reason:
+            message = "the database cannot be written; check the permissions of its file and folder"
+        elif "full" in reason:
+            message = "the disk is full; nothing of this snapshot was loaded; free some space and load again"
+        elif "unable to open" in reason:
+            message = "the database file cannot be opened; check its path and permissions"
+        else:
+            message = str(error.orig)
+        raise StoreError(f"{_place(engine)}: {message}") from error
+    except DatabaseError as error:
+        reason = str(error.orig).lower()
+        if "not a database" in reason or "malformed" in reason:
+            raise StoreError(
+                f"{_place(engine)}: the file is damaged or no database; run 'python -m etl rebuild'"
+            ) from error
+        raise
+
+
+def _place(engine: Engine) -> str:
+    return engine.url.database or "" if engine.dialect.name == "sqlite" else engine.url.render_as_string()
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that no other writer shares: it waits for the one that is under way."""
+    with (
+        explained(engine),
+        engine.connect().execution_options(writing=True) as connection,
+        connection.begin(),
+    ):
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _WRITER_LOCK})
+        yield connection
+
+
+def create(connection: Connection, *, markets: Iterable[Mapping[str, str]]) -> None:
+    """Create the tables where there are none, and the markets of the reference (code, name, adjective, kind).
+
+    Raises `StoreError` where the database is of another schema version.
+    """
+    if inspect(connection).has_table(schema.schema_version.name):
+        check_version(connection)
+    else:
+        schema.metadata.create_all(connection)
+        connection.execute(insert(schema.schema_version), [{"version": schema.SCHEMA_VERSION}])
+        connection.execute(
+            insert(schema.maker), [{"slug": ALL, "name": "All makers"}, {"slug": OTHER, "name": "Other"}]
+        )
+        connection.execute(
+            insert(schema.model),
+            [
+                {"slug": ALL, "maker": ALL, "name": "All models"},
+                {"slug": OTHER, "maker": ALL, "name": "Other models"},
+            ],
+        )
+    known = dict(connection.execute(select(schema.market.c.code, schema.market.c.name)).tuples().all())
+    missing = [dict(market) for market in markets if market["code"] not in known]
+    if missing:
+        connection.execute(insert(schema.market), missing)
+
+
+def check_version(connection: Connection) -> None:
+    """Raise `StoreError` where the tables are missing or of another version than this code's."""
+    if not inspect(connection).has_table(schema.schema_version.name):
+        raise StoreError("the database is empty; run 'python -m etl load'")
+    version = connection.execute(select(schema.schema_version.c.version)).scalar()
+    if version != schema.SCHEMA_VERSION:
+        raise StoreError(
+            f"the database has schema version {version}, this program needs {schema.SCHEMA_VERSION}; "
+            "run 'python -m etl rebuild' (kept snapshots are read again, nothing is lost)"
+        )
+
+
+def drop(connection: Connection) -> None:
+    """Remove every table, of whatever schema version."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+    found = MetaData()
+    found.reflect(connection)
+    found.drop_all(connection)
+
+
+def ready(engine: Engine) -> None:
+    """Raise `StoreError` where the database cannot be read: missing, empty, damaged or of another version."""
+    place = engine.url.database
+    if engine.dialect.name == "sqlite" and place and place != ":memory:" and not Path(place).exists():
+        raise StoreError(f"there is no database {place}; run 'make data' or 'python -m etl load'")
+    with explained(engine), engine.connect() as connection:
+        check_version(connection)
+
+
+def latest_receipts(connection: Connection, source: str) -> dict[str, tuple[date, str]]:
+    """For each file of a source: the day and the checksum of the snapshot that its open claims come from."""
+    snapshot = schema.snapshot
+    rows = connection.execute(
+        select(snapshot.c.file, snapshot.c.known_on, snapshot.c.sha256)
+        .join(schema.source, schema.source.c.id == snapshot.c.source_id)
+        .where(schema.source.c.slug == source, snapshot.c.status == SnapshotStatus.LOADED)
+        .order_by(snapshot.c.known_on, snapshot.c.id)
+    )
+    return {file: (known_on, sha256) for file, known_on, sha256 in rows.tuples()}
+
+
+def has_claimed(connection: Connection, receipt: Receipt) -> bool:
+    """Whether this very snapshot changes nothing any more: it is the file's latest word, or part of its history.
+
+    Raises `OutOfOrder` where it is neither and yet older than the file's latest word.
+    """
+    snapshot = schema.snapshot
+    rows = connection.execute(
+        select(snapshot.c.known_on, snapshot.c.sha256)
+        .join(schema.source, schema.source.c.id == snapshot.c.source_id)
+        .where(
+            schema.source.c.slug == receipt.source,
+            snapshot.c.file == receipt.file,
+            snapshot.c.status != SnapshotStatus.REFUSED,
+        )
+        .order_by(snapshot.c.known_on, snapshot.c.id)
+    ).all()
+    if not rows:
+        return False
+    latest_day, latest_sha = rows[-1]
+    if receipt.known_on < latest_day:
+        standing_then = [sha256 for known_on, sha256 in rows if known_on <= receipt.known_on]
+        if standing_then and standing_then[-1] == receipt.sha256:
+            return True
+        raise OutOfOrder(
+            f"{receipt.file}: known on {receipt.known_on}, but figures known on {latest_day} are loaded already; "
+            "the snapshot is kept, and 'python -m etl rebuild' puts it in its place"
+        )
+    return receipt.sha256 == latest_sha or (receipt.known_on, receipt.sha256) in {tuple(row) for row in rows}
+
+
+def load_snapshot(connection: Connection, *, source: Source, receipt: Receipt, contents: Contents) -> Outcome:
+    """Compare a snapshot with what its file last claimed and write the differences, inside the caller's transaction.
+
+    A second snapshot of the same file from the same day replaces the first, since claims are dated by day.
+    Raises `OutOfOrder` for a snapshot that is older than the file's latest.
+    """
+    source_id = save_source(connection, source)
+    if has_claimed(connection, receipt):
+        return Outcome(receipt=receipt, already=True)
+    _undo_same_day(connection, source_id=source_id, receipt=receipt)
+    _name_makers_and_models(connection, makers=contents.makers, models=contents.models)
+    evidence_ids = _evidence_ids(connection, source_id=source_id, evidence=contents.evidence)
+    snapshot_id = _next_id(connection, schema.snapshot)
+    # Its figures refer to the snapshot, so its row comes first; until they are compared, all count as unchanged.
+    connection.execute(
+        insert(schema.snapshot),
+        [
+            _snapshot_row(
+                receipt,
+                snapshot_id=snapshot_id,
+                source_id=source_id,
+                status=SnapshotStatus.LOADED,
+                read=contents.rows_read,
+                unchanged=contents.rows_read - len(contents.rejected) - contents.out_of_scope - contents.duplicate,
+                rejected=len(contents.rejected),
+                out_of_scope=contents.out_of_scope,
+                duplicate=contents.duplicate,
+            )
+        ],
+    )
+    opened_sales, closed_sales = _load_sales(
+        connection,
+        source_id=source_id,
+        receipt=receipt,
+        snapshot_id=snapshot_id,
+        sales=contents.sales,
+        evidence_ids=evidence_ids,
+    )
+    opened_groups, closed_groups = _load_groups(
+        connection, source_id=source_id, receipt=receipt, snapshot_id=snapshot_id, groups=contents.groups
+    )
+    opened, closed = opened_sales + opened_groups, closed_sales + closed_groups
+    unchanged = len(contents.sales) + len(contents.groups) - opened
+    connection.execute(
+        update(schema.snapshot)
+        .where(schema.snapshot.c.id == snapshot_id)
+        .values(rows_loaded=opened, rows_unchanged=unchanged, rows_closed=closed)
+    )
+    _save_rejections(connection, snapshot_id=snapshot_id, rejected=contents.rejected)
+    return Outcome(
+        receipt=receipt,
+        already=False,
+        read=contents.rows_read,
+        loaded=opened,
+        unchanged=unchanged,
+        rejected=len(contents.rejected),
+        closed=closed,
+    )
+
+
+def load_history(connection: Connection, *, source: Source, history: FileHistory) -> list[Outcome]:
+    """Write a file's whole history at once, inside the caller's transaction, where none of it is loaded yet.
+
+    It leaves the same rows as loading its snapshots one by one, without comparing each with the one before.
+    """
+    source_id = save_source(connection, source)
+    file = history.receipts[0].file
+    _name_makers_and_models(connection, makers=history.makers, models=history.models)
+    evidence_ids = _evidence_ids(connection, source_id=source_id, evidence=history.evidence)
+    width = len(SERIES_KEY)
+    series_ids = _series_ids(connection, source_id=source_id, file=file, keys={row[:width] for row in history.sales})
+    claims = [*history.sales, *history.groups]
+    opened = Counter(row[-2] for row in claims)
+    closed = Counter(row[-1] for row in claims)
+    snapshot_ids: dict[date, int] = {}
+    outcomes = []
+    standing = 0
+    for receipt in history.receipts:
+        day = receipt.known_on
+        standing += opened[day] - closed[day]
+        snapshot_ids[day] = _next_id(connection, schema.snapshot)
+        outcomes.append(
+            Outcome(
+                receipt=receipt,
+                already=False,
+                read=standing,
+                loaded=opened[day],
+                unchanged=standing - opened[day],
+                closed=closed[day],
+            )
+        )
+        row = _snapshot_row(
+            receipt,
+            snapshot_id=snapshot_ids[day],
+            source_id=source_id,
+            status=SnapshotStatus.LOADED,
+            read=standing,
+            unchanged=standing - opened[day],
+        )
+        connection.execute(insert(schema.snapshot), [row | {"rows_loaded": opened[day], "rows_closed": closed[day]}])
+    rows = [
+        (
+            series_ids[row[:width]],
+            start,
+            known_to,
+            known_from,
+            snapshot_ids[known_from],
+            line,
+            units,
+            evidence_ids[text_],
+        )
+        for row in history.sales
+        for start, units, line, text_, known_from, known_to in (row[width:],)
+    ]
+    if rows:
+        _insert_sales(connection, sorted(rows))
+    if history.groups:
+        _insert_groups(
+            connection,
+            source_id=source_id,
+            file=file,
+            rows=[(*row, snapshot_ids[row[-2]]) for row in history.groups],
+        )
+    return outcomes
+
+
+def save_refusal(
+    connection: Connection, *, source: Source, receipt: Receipt, line: int, value: str, reason: str
+) -> None:
+    """Remember that a file was refused as a whole, and why. The same refusal is remembered once."""
+    source_id = save_source(connection, source)
+    snapshot = schema.snapshot
+    known = connection.execute(
+        select(snapshot.c.id).where(
+            snapshot.c.source_id == source_id,
+            snapshot.c.file == receipt.file,
+            snapshot.c.known_on == receipt.known_on,
+            snapshot.c.sha256 == receipt.sha256,
+        )
+    ).first()
+    if known:
+        return
+    snapshot_id = _next_id(connection, snapshot)
+    row = _snapshot_row(
+        receipt,
+        snapshot_id=snapshot_id,
+        source_id=source_id,
+        status=SnapshotStatus.REFUSED,
+        read=0,
+        rejected=0,
+    )
+    connection.execute(insert(snapshot), [row])
+    _save_rejections(connection, snapshot_id=snapshot_id, rejected=[(line, "", value, reason)])
+
+
+def save_source(connection: Connection, source: Source) -> int:
+    """The id of a source, whose description is written or brought up to date."""
+    fields = asdict(source)
+    known = connection.execute(select(schema.source).where(schema.source.c.slug == source.slug)).mappings().first()
+    if known is None:
+        source_id = _next_id(connection, schema.source)
+        connection.execute(insert(schema.source), [{"id": source_id, **fields}])
+        return source_id
+    if any(known[name] != value for name, value in fields.items()):
+        connection.execute(update(schema.source).where(schema.source.c.id == known["id"]).values(**fields))
+    return int(known["id"])
+
+
+def _snapshot_row(
+    receipt: Receipt,
+    *,
+    snapshot_id: int,
+    source_id: int,
+    status: SnapshotStatus,
+    read: int,
+    unchanged: int = 0,
+    rejected: int = 0,
+    out_of_scope: int = 0,
+    duplicate: int = 0,
+) -> dict[str, Any]:
+    fields = asdict(receipt)
+    del fields["source"]
+    return {
+        "id": snapshot_id,
+        "source_id": source_id,
+        "status": status,
+        "rows_read": read,
+        "rows_loaded": 0,
+        "rows_unchanged": unchanged,
+        "rows_rejected": rejected,
+        "rows_out_of_scope": out_of_scope,
+        "rows_duplicate": duplicate,
+        "rows_closed": 0,
+        **fields,
+    }
+
+
+def _save_rejections(
+    connection: Connection, *, snapshot_id: int, rejected: Sequence[tuple[int, str, str, str]]
+) -> None:
+    if rejected:
+        first = _next_id(connection, schema.rejection)
+        connection.execute(
+            insert(schema.rejection),
+            [
+                {
+                    "id": first + n,
+                    "snapshot_id": snapshot_id,
+                    "line": line,
+                    "column": column,
+                    "value": value,
+                    "reason": why,
+                }
+                for n, (line, column, value, why) in enumerate(rejected)
+            ],
+        )
+
+
+def _undo_same_day(connection: Connection, *, source_id: int, receipt: Receipt) -> None:
+    """Take back what an earlier snapshot of this file wrote for the same day."""
+    snapshot, sales, series, group = schema.snapshot, schema.sales, schema.series, schema.maker_group
+    same_day = connection.execute(
+        update(snapshot)
+        .where(
+            snapshot.c.source_id == source_id,
+            snapshot.c.file == receipt.file,
+            snapshot.c.known_on == receipt.known_on,
+            snapshot.c.status == SnapshotStatus.LOADED,
+        )
+        .values(status=SnapshotStatus.SUPERSEDED)
+    )
+    if not same_day.rowcount:
+        return
+    own_series = select(series.c.id).where(series.c.source_id == source_id, series.c.file == receipt.file)
+    own_groups = (group.c.source_id == source_id) & (group.c.file == receipt.file)
+    for table, own in ((sales, sales.c.series_id.in_(own_series)), (group, own_groups)):
+        connection.execute(delete(table).where(own, table.c.known_from == receipt.known_on))
+        connection.execute(update(table).where(own, table.c.known_to == receipt.known_on).values(known_to=OPEN_END))
+
+
+def _name_makers_and_models(
+    connection: Connection, *, makers: Mapping[str, str], models: Mapping[str, tuple[str, str]]
+) -> None:
+    """Add the makers and models that are new, and take over a name that the reference has changed."""
+    for table, wanted in (
+        (schema.maker, {slug: {"slug": slug, "name": name} for slug, name in makers.items()}),
+        (
+            schema.model,
+            {slug: {"slug": slug, "maker": maker, "name": name} for slug, (maker, name) in models.items()},
+        ),
+    ):
+        known = dict(connection.execute(select(table.c.slug, table.c.name)).tuples().all())
+        new = [row for slug, row in wanted.items() if slug not in known]
+        if new:
+            connection.execute(insert(table), new)
+        for slug, row in wanted.items():
+            if slug in known and known[slug] != row["name"]:
+                connection.execute(update(table).where(table.c.slug == slug).values(name=row["name"]))
+
+
+def _evidence_ids(connection: Connection, *, source_id: int, evidence: Mapping[str, tuple[str, str]]) -> dict[str, int]:
+    table = schema.evidence
+    query = select(table.c.text, table.c.id).where(table.c.source_id == source_id)
+    known = dict(connection.execute(query).tuples().all())
+    new = [text_ for text_ in evidence if text_ not in known]
+    if new:
+        first = _next_id(connection, table)
+        rows = [
+            {
+                "id": first + n,
+                "source_id": source_id,
+                "text": text_,
+                "urls": evidence[text_][0],
+                "remark": evidence[text_][1],
+            }
+            for n, text_ in enumerate(new)
+        ]
+        connection.execute(insert(table), rows)
+        known |= {row["text"]: row["id"] for row in rows}
+    return known
+
+
+def _series_ids(
+    connection: Connection, *, source_id: int, file: str, keys: set[tuple[str, ...]]
+) -> dict[tuple[str, ...], int]:
+    table = schema.series
+    query = select(table.c.id, *(table.c[name] for name in SERIES_KEY)).where(
+        table.c.source_id == source_id, table.c.file == file
+    )
+    known = {tuple(map(str, key)): id_ for id_, *key in connection.execute(query).tuples()}
+    new = sorted(keys - known.keys())
+    if new:
+        first = _next_id(connection, table)
+        rows = [
+            {"id": first + n, "source_id": source_id, "file": file, **dict(zip(SERIES_KEY, key, strict=True))}
+            for n, key in enumerate(new)
+        ]
+        connection.execute(insert(table), rows)
+        known |= {key: first + n for n, key in enumerate(new)}
+    return known
+
+
+def _load_sales(
+    connection: Connection,
+    *,
+    source_id: int,
+    receipt: Receipt,
+    snapshot_id: int,
+    sales: Sequence[tuple[Any, ...]],
+    evidence_ids: Mapping[str, int],
+) -> tuple[int, int]:
+    """Write the differences to what the file last claimed; how many claims were opened and closed."""
+    table, series = schema.sales, schema.series
+    width = len(SERIES_KEY)
+    series_ids = _series_ids(connection, source_id=source_id, file=receipt.file, keys={row[:width] for row in sales})
+    query = (
+        select(table.c.series_id, table.c.period_start, table.c.units)
+        .join(series, series.c.id == table.c.series_id)
+        .where(series.c.source_id == source_id, series.c.file == receipt.file, table.c.known_to == OPEN_END)
+    )
+    standing = {(series_id, start): units for series_id, start, units in connection.execute(query).tuples()}
+    day = receipt.known_on
+    opened: list[tuple[Any, ...]] = []
+    closed: list[dict[str, Any]] = []
+    seen: set[tuple[int, date]] = set()
+    for row in sales:
+        period_start, units, line, evidence = row[width:]
+        cell = (series_ids[row[:width]], period_start)
+        if cell in seen:
+            raise ValueError(f"{receipt.file} line {line}: {row[:width]} {period_start} is claimed twice")
+        seen.add(cell)
+        before = standing.pop(cell, None)
+        if before == units:
+            continue
+        if before is not None:
+            closed.append({"in_series": cell[0], "in_period": cell[1]})
+        opened.append((*cell, OPEN_END, day, snapshot_id, line, units, evidence_ids[evidence]))
+    closed += [{"in_series": series_id, "in_period": start} for series_id, start in standing]
+    if closed:
+        connection.execute(
+            update(table)
+            .where(
+                table.c.series_id == bindparam("in_series"),
+                table.c.period_start == bindparam("in_period"),
+                table.c.known_to == OPEN_END,
+            )
+            .values(known_to=receipt.known_on),
+            closed,
+        )
+    if opened:
+        _insert_sales(connection, sorted(opened))
+    return len(opened), len(closed)
+
+
+_SALES_COLUMNS = (
+    "series_id",
+    "period_start",
+    "known_to",
+    "known_from",
+    "snapshot_id",
+    "line",
+    "units",
+    "evidence_id",
+)
+
+
+def _insert_sales(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
+    """Insert claims in the order of `_SALES_COLUMNS`.
+
+    By the driver's own executemany: a hundred thousand rows through SQLAlchemy's parameter handling take three times as
+    long. Dates go as ISO text, which both engines take.
+    """
+    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    marks = ", ".join([mark] * len(_SALES_COLUMNS))
+    iso = {day: day.isoformat() for row in rows for day in row[1:4]}
+    values = [(series_id, iso[start], iso[to], iso[since], *rest) for series_id, start, to, since, *rest in rows]
+    connection.exec_driver_sql(f"INSERT INTO sales ({', '.join(_SALES_COLUMNS)}) VALUES ({marks})", values)
+
+
+def _load_groups(
+    connection: Connection,
+    *,
+    source_id: int,
+    receipt: Receipt,
+    snapshot_id: int,
+    groups: Sequence[tuple[str, str, str, int]],
+) -> tuple[int, int]:
+    """As for sales: how many memberships were opened and closed."""
+    table = schema.maker_group
+    own = (table.c.source_id == source_id) & (table.c.file == receipt.file) & (table.c.known_to == OPEN_END)
+    standing = dict(connection.execute(select(table.c.maker, table.c.group_slug).where(own)).tuples().all())
+    opened = [row for row in groups if standing.get(row[0]) != row[1]]
+    kept = {row[0] for row in groups if standing.get(row[0]) == row[1]}
+    closed = [maker for maker in standing if maker not in kept]
+    if closed:
+        connection.execute(update(table).where(own, table.c.maker.in_(closed)).values(known_to=receipt.known_on))
+    if opened:
+        rows = [(*row, receipt.known_on, OPEN_END, snapshot_id) for row in opened]
+        _insert_groups(connection, source_id=source_id, file=receipt.file, rows=rows)
+    return len(opened), len(closed)
+
+
+def _insert_groups(connection: Connection, *, source_id: int, file: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert memberships: maker, group slug, group name, line, known from, known to, snapshot."""
+    names = ("maker", "group_slug", "group_name", "line", "known_from", "known_to", "snapshot_id")
+    connection.execute(
+        insert(schema.maker_group),
+        [{"source_id": source_id, "file": file, **dict(zip(names, row, strict=True))} for row in rows],
+    )
+
+
+def _next_id(connection: Connection, table: Any) -> int:
+    """The next free id. Writers are serialised, so that counting up is safe and the same on every engine."""
+    return int(connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()) + 1
+
+
+def covered(connection: Connection, *, source: str, file: str) -> list[tuple[str, str, str, date]]:
+    """Market, powertrain, grain and period start of everything that a file says something about today."""
+    table, series = schema.sales, schema.series
+    query = (
+        select(series.c.market, series.c.powertrain, series.c.grain, table.c.period_start)
+        .join(series, series.c.id == table.c.series_id)
+        .join(schema.source, schema.source.c.id == series.c.source_id)
+        .where(schema.source.c.slug == source, series.c.file == file, table.c.known_to == OPEN_END)
+        .distinct()
+    )
+    return [
+        (market, str(powertrain), str(grain), start)
+        for market, powertrain, grain, start in connection.execute(query).tuples()
+    ]

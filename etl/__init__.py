@@ -1,0 +1,1 @@
+"""The write side: public figures from a publisher's file into the database, each with its receipt."""

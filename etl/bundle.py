@@ -1,0 +1,139 @@
+"""The figures that ship with the project, so that it runs without a network: all vintages of a source, compactly.
+
+One folder a source: `snapshots.csv` (the receipts), `sales.csv.gz` (each claim once, with the days from and to which it
+stood), `evidence.csv.gz` (what the publisher cites), `groups.csv` and `names.csv`. `write` makes it from a database,
+`read` gives back what each file has claimed over time.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+from sqlalchemy import Engine
+
+from db import queries
+from db.store import SALES_FIELDS, SERIES_KEY, FileHistory, Receipt
+from db.vocabulary import Obtained
+from etl.claims import cited_remark, cited_urls
+
+FOLDER = Path(__file__).parent / "bundled"
+
+
+def write(engine: Engine, source: str, *, folder: Path = FOLDER) -> int:
+    """Write a source's figures, all vintages, from the database; how many bytes that took.
+
+    The same database gives the same bytes.
+    """
+    history = queries.history(engine, source)
+    target = folder / source
+    target.mkdir(parents=True, exist_ok=True)
+    texts = sorted(history.sales["evidence"].unique())
+    numbers = {text: number for number, text in enumerate(texts)}
+    sales = history.sales.assign(evidence=history.sales["evidence"].map(numbers))
+    tables = {
+        "snapshots.csv": history.snapshots,
+        "sales.csv.gz": sales,
+        "evidence.csv.gz": pd.DataFrame({"text": texts}),
+        "groups.csv": history.groups,
+        "names.csv": history.names,
+    }
+    size = 0
+    for name, frame in tables.items():
+        content = frame.to_csv(index=False, lineterminator="\n").encode()
+        if name.endswith(".gz"):
+            content = gzip.compress(content, compresslevel=9, mtime=0)
+        (target / name).write_bytes(content)
+        size += len(content)
+    return size
+
+
+def sources(folder: Path = FOLDER) -> list[str]:
+    """The slugs of the sources whose figures ship with the project."""
+    return sorted(path.parent.name for path in folder.glob("*/snapshots.csv"))
+
+
+def receipts(source: str, *, folder: Path = FOLDER) -> dict[str, list[Receipt]]:
+    """The receipts of a source's bundled snapshots, oldest first, by file."""
+    found: dict[str, list[Receipt]] = {}
+    for row in _table(folder / source / "snapshots.csv").sort_values(["file", "known_on"]).to_dict("records"):
+        receipt = Receipt(
+            source=source,
+            file=row["file"],
+            known_on=date.fromisoformat(row["known_on"]),
+            origin_url=row["origin_url"],
+            retrieved_at=None,
+            sha256=row["sha256"],
+            bytes=int(row["bytes"]),
+            obtained=Obtained.BUNDLED,
+        )
+        found.setdefault(receipt.file, []).append(receipt)
+    return found
+
+
+def read(source: str, *, folder: Path = FOLDER) -> Iterator[FileHistory]:
+    """What each of a source's files has claimed over time, file by file."""
+    target = folder / source
+    texts = _table(target / "evidence.csv.gz")["text"].tolist()
+    names = list(_table(target / "names.csv").itertuples(index=False))
+    makers = {slug: name for kind, slug, _, name in names if kind == "maker"}
+    models = {slug: (maker, name) for kind, slug, maker, name in names if kind == "model"}
+    days = _Days()
+    by_file = {
+        str(file): [
+            (*row[:-5], days[row[-5]], *row[-4:-2], texts[row[-2]], days[row[-1]], days[known_to])
+            for *row, known_to in rows[[*_BEFORE, "period_start", "units", "line", "evidence", *_SPAN]].itertuples(
+                index=False, name=None
+            )
+        ]
+        for file, rows in pd.read_csv(target / "sales.csv.gz", keep_default_na=False).groupby("file")
+    }
+    groups = _table(target / "groups.csv")
+    for file, of_file in receipts(source, folder=folder).items():
+        sales = by_file.get(file, [])
+        members = [
+            (
+                row["maker"],
+                row["group_slug"],
+                row["group_name"],
+                int(row["line"]),
+                days[row["known_from"]],
+                days[row["known_to"]],
+            )
+            for row in groups[groups["file"] == file].to_dict("records")
+        ]
+        used = {row[len(SERIES_KEY) - 2] for row in sales} | {row[0] for row in members}
+        yield FileHistory(
+            receipts=of_file,
+            sales=sales,
+            groups=members,
+            makers={slug: makers[slug] for slug in used if slug in makers},
+            models={slug: models[slug] for slug in {row[len(SERIES_KEY) - 1] for row in sales} if slug in models},
+            evidence={
+                text: ("\n".join(cited_urls(text)), cited_remark(text)) for text in {row[_EVIDENCE] for row in sales}
+            },
+        )
+
+
+_BEFORE = list(SERIES_KEY)
+_SPAN = ["known_from", "known_to"]
+_EVIDENCE = SALES_FIELDS.index("evidence")
+
+
+class _Days(dict[str, date]):
+    """ISO text to date, each converted once."""
+
+    def __missing__(self, text: str) -> date:
+        self[text] = day = date.fromisoformat(text)
+        return day
+
+
+def _table(path: Path) -> pd.DataFrame:
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        content = gzip.decompress(content)
+    return pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False)

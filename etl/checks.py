@@ -1,0 +1,44 @@
+"""Rules across rows that a file has to keep, beyond its grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from db.store import Contents
+from etl.snapshots import Refused
+
+_GRAIN_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+
+Cell = tuple[str, str, str, date]
+"""Market, powertrain, grain and start of a period that a file says something about."""
+
+
+def covered(contents: Contents) -> set[Cell]:
+    """The periods that a snapshot says something about."""
+    return {(market, powertrain, grain, start) for market, _, powertrain, _, grain, _, _, start, *_ in contents.sales}
+
+
+def check_still_covers(*, file: str, before: Iterable[Cell], now: Iterable[Cell]) -> None:
+    """Raise `Refused` where a file covers less time than it did: it is cut short, or its history was taken away.
+
+    A quarter that is now told in months, or the other way round, covers the same time.
+    """
+    months_now = {cell for period in now for cell in _months(period)}
+    lost = sorted(cell for period in before for cell in _months(period) if cell not in months_now)
+    if lost:
+        market, powertrain, year, month = lost[-1]
+        raise Refused(
+            file=file,
+            line=0,
+            problem=(
+                f"no longer covers {len(lost)} market months that it covered before, "
+                f"the last being {powertrain} cars in {market} in {year}-{month:02d}"
+            ),
+            remedy="download it again; if upstream really took them back, load it with --accept-removals",
+        )
+
+
+def _months(period: Cell) -> list[tuple[str, str, int, int]]:
+    market, powertrain, grain, start = period
+    return [(market, powertrain, start.year, start.month + n) for n in range(_GRAIN_MONTHS[grain])]

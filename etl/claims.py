@@ -1,0 +1,78 @@
+"""What a parser hands over: tidy rows in the publisher's own spelling, each with its place in the file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+CLAIM_COLUMNS: Final = (
+    "market",
+    "basis",
+    "powertrain",
+    "vehicle_scope",
+    "grain",
+    "period_start",
+    "maker",
+    "model",
+    "units",
+    "line",
+    "evidence",
+)
+"""One row is units of a maker or model in a market and period. `maker` and `model` are the publisher's spelling or the
+explicit members `all` and `other`, `period_start` is a date, `evidence` what the publisher cites, to the letter."""
+
+GROUP_COLUMNS: Final = ("maker", "group", "line")
+"""One row says that a maker belongs to a group, both in the publisher's spelling."""
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What one snapshot says: `sales` with `CLAIM_COLUMNS`, `groups` with `GROUP_COLUMNS`, and how many rows."""
+
+    sales: pd.DataFrame
+    groups: pd.DataFrame
+    rows_read: int
+
+
+def cited_urls(text: str) -> list[str]:
+    """The addresses in a publisher's free text, in order.
+
+    Addresses are separated by a comma and a space before the next one, and may hold commas and spaces themselves
+    ("…/Press Release, June 2nd, 2022.pdf"); a remark follows in brackets or after a space.
+
+    >>> cited_urls("https://a.example/x (includes vans), https://b.example/Press Release, June.pdf")
+    ['https://a.example/x', 'https://b.example/Press%20Release,%20June.pdf']
+    """
+    urls = []
+    for part in _parts(text):
+        address = _REMARK.sub("", part).strip()
+        if address.startswith(("http://", "https://")):
+            urls.append(address.replace(" ", "%20"))
+    return urls
+
+
+def cited_remark(text: str) -> str:
+    """What a publisher's free text says beside the addresses, without the brackets.
+
+    >>> cited_remark("https://a.example/x (includes commercial vehicles), https://b.example")
+    'includes commercial vehicles'
+    """
+    remarks = []
+    for part in _parts(text):
+        if not part.startswith(("http://", "https://")):
+            remarks.append(part.strip())
+        elif found := _REMARK.search(part):
+            remark = found[0].strip()
+            # A note of upstream's authors to themselves says nothing about the figures.
+            remarks.append("" if remark.startswith("TODO") else remark.removeprefix("(").removesuffix(")"))
+    return "; ".join(dict.fromkeys(remark for remark in remarks if remark))
+
+
+_REMARK = re.compile(r" \(.*\)\s*$| TODO\b.*$")
+
+
+def _parts(text: str) -> list[str]:
+    return re.split(r",\s+(?=https?://)", text.strip())
