@@ -9,6 +9,7 @@ PORT ?= 8050
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+LOCK := --universal --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 --quiet
 
 .PHONY: help setup browser data run test lint format report bench lock clean
 
@@ -17,14 +18,17 @@ help: ## this list
 
 setup: $(READY) ## the environment in .venv, with pinned and hashed dependencies
 
-$(READY): .ci/requirements.txt pyproject.toml
+# uv installs in seconds what pip needs a minute for; where it cannot reach the packages as pip is set up to, pip does it.
+$(READY): .ci/requirements.txt .ci/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "error: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || .ci/debian-packages python3-venv
-	@echo "installing the dependencies into $(VENV) (about half a minute)"
+	@echo "installing the dependencies into $(VENV)"
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .ci/requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .ci/uv.txt 2>/dev/null \
+	  && $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r .ci/requirements.txt \
+	  || $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .ci/requirements.txt
 	@touch $@
 
 browser: ## Chromium and fonts for PNG and SVG export, where Debian's packages can be installed
@@ -55,9 +59,9 @@ report: $(READY) browser data ## this week's sheets in reports/ (WEEK=2026-W27 f
 bench: $(READY) browser ## the benchmarks, as ratios side by side in one run
 	@$(BIN)/python -m bench
 
-lock: ## pin the newest allowed versions anew (needs uv)
-	@uv pip compile pyproject.toml --all-extras --universal --upgrade --generate-hashes \
-	  --no-emit-index-url --no-header --no-annotate --python-version 3.11 --quiet -o .ci/requirements.txt
+lock: $(READY) ## pin the newest allowed versions anew
+	@$(BIN)/uv pip compile pyproject.toml --all-extras $(LOCK) -o .ci/requirements.txt
+	@echo uv | $(BIN)/uv pip compile - $(LOCK) -o .ci/uv.txt
 
 clean: ## remove the environment and the caches; data and reports stay
 	@rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

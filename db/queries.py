@@ -204,6 +204,30 @@ def receipts(
     return _frame(connection, query)
 
 
+def standing_snapshots(connection: Connection, *, as_of: date | None = None) -> list[dict[str, str]]:
+    """For each file, the snapshot whose claims stood on a day: source, file, known_on, sha256, origin_url."""
+    query = (
+        select(source.c.slug, snapshot.c.file, snapshot.c.known_on, snapshot.c.sha256, snapshot.c.origin_url)
+        .join(source, source.c.id == snapshot.c.source_id)
+        .where(snapshot.c.status == SnapshotStatus.LOADED)
+        .order_by(source.c.slug, snapshot.c.file, snapshot.c.known_on)
+    )
+    if as_of is not None:
+        query = query.where(snapshot.c.known_on <= as_of)
+    # The rows of a file come in order of time, so that its last one stays.
+    latest = {(row.slug, row.file): row for row in connection.execute(query)}
+    return [
+        {
+            "source": row.slug,
+            "file": row.file,
+            "known_on": row.known_on.isoformat(),
+            "sha256": row.sha256,
+            "origin_url": row.origin_url,
+        }
+        for row in latest.values()
+    ]
+
+
 def status(engine: Engine) -> dict[str, Any]:
     """What is loaded, as `etl status` prints it: a mapping of plain values.
 
@@ -283,7 +307,7 @@ def first_known(connection: Connection, *, markets: Sequence[str], basis: str) -
         .where(series.c.market.in_(markets), series.c.basis == basis, snapshot.c.status == SnapshotStatus.LOADED)
         .group_by(series.c.market)
     )
-    return dict(rows.tuples())
+    return dict(rows.tuples().all())
 
 
 def _known(table: Table, as_of: date | None) -> ColumnElement[bool]:
