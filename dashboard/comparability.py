@@ -16,6 +16,7 @@ from dashboard.selection import (
     Measure,
     NotPublished,
     PowertrainChoice,
+    Refusal,
     Selection,
     Window,
 )
@@ -40,9 +41,31 @@ def check_names(selection: Selection, nouns: Nouns) -> None:
 
 
 def check_sales(selection: Selection, nouns: Nouns, *, measures: tuple[Measure, ...]) -> None:
-    """Raise a `Refusal` where a chart of sales by maker, model or market would compare what is not alike."""
+    """Raise a `Refusal` where a chart of sales by maker, model or market would compare what is not alike.
+
+    The text names the first thing that is not alike; the nearest selection passes every check.
+    """
+    try:
+        _check_all(selection, nouns, measures=measures)
+    except Refusal as refused:
+        if refused.nearest is not None:
+            refused.nearest = _passing(refused.nearest, nouns, measures=measures)
+        raise
+
+
+def _passing(selection: Selection, nouns: Nouns, *, measures: tuple[Measure, ...]) -> Selection:
+    try:
+        _check_all(selection, nouns, measures=measures)
+    except Refusal as refused:
+        if refused.nearest is not None:
+            return _passing(refused.nearest, nouns, measures=measures)
+    return selection
+
+
+def _check_all(selection: Selection, nouns: Nouns, *, measures: tuple[Measure, ...]) -> None:
     _check_basis(selection)
     _check_powertrain(selection)
+    _check_models(selection)
     _check_measure(selection, measures)
     _check_market_set(selection, nouns)
     _check_window(selection)
@@ -92,6 +115,15 @@ def _check_powertrain(selection: Selection) -> None:
         )
 
 
+def _check_models(selection: Selection) -> None:
+    if selection.models and selection.by is not By.MODEL:
+        raise Incomparable(
+            f"models and {selection.by}s cannot stand side by side, since the one is a part of the other: models are "
+            "drawn with by=model",
+            nearest=replace(selection, by=By.MODEL),
+        )
+
+
 def _check_measure(selection: Selection, measures: tuple[Measure, ...]) -> None:
     if selection.measure not in measures:
         raise NotPublished(
@@ -104,7 +136,7 @@ def _check_market_set(selection: Selection, nouns: Nouns) -> None:
     overlapping = [code for code in selection.market if code in nouns.regions]
     if len(selection.market) < 2 or not overlapping:
         return
-    if selection.by is By.MARKET and (selection.measure is not Measure.SHARE or _is_within_market(selection)):
+    if selection.by is By.MARKET and (selection.measure is not Measure.SHARE or is_within_market(selection)):
         return
     rest = tuple(code for code in selection.market if code not in overlapping)
     others = ", ".join(nouns.markets[code] for code in rest) or nouns.markets[overlapping[1]]
@@ -114,8 +146,8 @@ def _check_market_set(selection: Selection, nouns: Nouns) -> None:
     )
 
 
-def _is_within_market(selection: Selection) -> bool:
-    """Whether each market's share is of its own cars, so that markets are set side by side and never added."""
+def is_within_market(selection: Selection) -> bool:
+    """Whether each market's share is of its own cars, so that lines by market are side by side and never added."""
     return bool(selection.makers) or selection.denominator is not selection.powertrain
 
 

@@ -1,6 +1,7 @@
 """Any chart's data and picture at a stable address: CSV, JSON, PNG and SVG of a selection.
 
-The page's buttons, `/charts/<slug>.<format>` and `python -m dashboard.export` all come here, so they give the same bytes.
+The page's buttons, `/charts/<slug>.<format>` and `python -m dashboard.export` all come here: they give the same
+bytes.
 """
 
 from __future__ import annotations
@@ -9,17 +10,15 @@ import csv
 import json
 import math
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from enum import StrEnum
 from hashlib import sha256
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, Engine
 
 from dashboard import pictures, style
 from dashboard.charts import chart as chart_of
@@ -29,8 +28,13 @@ from dashboard.pictures import PictureError
 from dashboard.selection import InvalidSelection, Measure, Refusal, Selection, Window
 from db import queries
 from db.store import StoreError, explained, ready
+from db.vocabulary import ALL
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
 
 _NUMBERS = ("value", "low", "high")
+_ROW_KEY = ["period_start", "market", "maker", "maker_name", "model", "model_name"]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -176,7 +180,8 @@ def _number(value: float) -> str:
 
 
 def _plain(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    escaped = f"'{text}" if text.startswith(_FORMULA) else text
+    return escaped.replace("\r", " ").replace("\n", " ")
 
 
 # JSON
@@ -227,7 +232,8 @@ def _receipts(
     """Every receipt once, numbered by its place, and for each row those it rests on with the lines in their files."""
     selection = reading.selection
     nouns = queries.nouns(connection, as_of=selection.as_of)
-    spans = [_months(row.period_start, selection) for row in rows.itertuples(index=False)]
+    keys = [[str(part) for part in key] for key in rows[_ROW_KEY].itertuples(index=False, name=None)]
+    spans = [_months(period_start, selection) for period_start, *_ in keys]
     claims = queries.receipts(
         connection,
         markets=selection.market,
@@ -254,22 +260,18 @@ def _receipts(
         lines[claim["market"], claim["maker"], claim["model"], month].append(place)
         lines[claim["market"], "", "", month].append(place)
     of_row = []
-    for row, span in zip(rows.itertuples(index=False), spans, strict=True):
-        whole = row.maker == "all"
-        makers = [""] if whole else [nouns.makers.get(slug, row.maker_name) for slug in _makers(row.maker, nouns)]
-        model = row.model_name if row.model != "all" else ""
-        places: dict[int, list[int]] = defaultdict(list)
-        for market in row.market.split("+"):
+    for (_, in_markets, slug, name, model, model_name), span in zip(keys, spans, strict=True):
+        makers = (
+            [""] if slug == ALL else [nouns.makers.get(each, name) for each in (slug, *nouns.members.get(slug, ()))]
+        )
+        places: dict[int, set[int]] = defaultdict(set)
+        for market in in_markets.split("+"):
             for maker in makers:
                 for month in span:
-                    for number, line in lines.get((market, maker, model, month), ()):
-                        places[number].append(line)
-        of_row.append([{"receipt": number, "lines": sorted(set(found))} for number, found in sorted(places.items())])
+                    for number, line in lines.get((market, maker, model_name if model != ALL else "", month), ()):
+                        places[number].add(line)
+        of_row.append([{"receipt": number, "lines": sorted(found)} for number, found in sorted(places.items())])
     return receipts, of_row
-
-
-def _makers(slug: str, nouns: queries.Nouns) -> Sequence[str]:
-    return (slug, *nouns.members.get(slug, ()))
 
 
 def _months(period_start: str, selection: Selection) -> range:

@@ -33,10 +33,15 @@ def _charts() -> None:
 
 def _explained(chart: Chart) -> str:
     """The help of a chart's command: its question, and the default of each name that a selection may use."""
-    values = chart.defaults.fields()
     width = max(len(name) for name in NAMES)
-    lines = [f"  {name:<{width}}  {values[name] or '(all)'}" for name in NAMES]
+    lines = [f"  {name:<{width}}  {_written(getattr(chart.defaults, name))}" for name in NAMES]
     return f"{chart.question}\n\n\b\nA selection starts from:\n" + "\n".join(lines)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value) or "-"
+    return "-" if value is None else str(value)
 
 
 def _add(chart: Chart) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -94,24 +95,28 @@ def records(
     """
     starts, months, place = _periods(claims)
     count = len(starts)
-    maker = claims["maker"].astype(object).to_numpy()
-    model = claims["model"].astype(object).to_numpy()
     units = claims["units"].to_numpy(dtype=np.float64)
     total = _sums(place, units, count)
-    is_rest = maker == OTHER
-    is_named = ~is_rest & (maker != ALL)
+    is_rest = _is(claims["maker"], OTHER)
+    is_named = ~is_rest & ~_is(claims["maker"], ALL)
+    of_all_models = _is(claims["model"], ALL)
     rest = _sums(place[is_rest], units[is_rest], count)
     split = np.bincount(place[is_named], minlength=count) > 0
     known = np.zeros(count, dtype=np.int64)
     np.maximum.at(known, place, claims["known_from"].to_numpy())
     if by == "model":
-        by_model = np.bincount(place[is_named & (model != ALL)], minlength=count) > 0
-        low, headroom, named = _model_bounds(place, maker, model, units, rest=rest, entities=entities)
+        by_model = np.bincount(place[is_named & ~of_all_models], minlength=count) > 0
+        low, headroom, named = _model_bounds(claims, place, units, rest=rest, entities=entities)
         split = split & by_model
     else:
         makers = _makers_behind(entities, members)
         low, headroom, named = _maker_bounds(
-            place, maker, model, units, rest=rest, makers=makers, caps=_caps(all_cars, starts, months, makers)
+            _columns(claims["maker"], makers),
+            place,
+            units,
+            is_whole=of_all_models | _is(claims["model"], OTHER),
+            rest=rest,
+            caps=_caps(all_cars, starts, months, makers),
         )
         if by == "group":
             low, headroom, named = _grouped(
@@ -253,11 +258,27 @@ def _sums(cell: Ints, units: Floats, size: int) -> Floats:
     return np.bincount(cell, weights=units, minlength=size).astype(np.float64)
 
 
+def _is(column: pd.Series[str], word: str) -> Bools:
+    """Which rows of a column of categories hold a word."""
+    return _per_row(column, [category == word for category in column.cat.categories], dtype=np.bool_)
+
+
+def _columns(column: pd.Series[str], members: Sequence[str]) -> Ints:
+    """Each row's place among the members; -1 for what is none of them."""
+    place = {member: n for n, member in enumerate(members)}
+    return _per_row(column, [place.get(category, -1) for category in column.cat.categories], dtype=np.int64)
+
+
+def _per_row(column: pd.Series[str], of_category: Sequence[Any], *, dtype: Any) -> NDArray[Any]:
+    """What belongs to each row's category: looked up by code, as there are few categories and many rows."""
+    return np.array(of_category, dtype=dtype)[column.cat.codes.to_numpy()]
+
+
 def _periods(claims: pd.DataFrame) -> tuple[Ints, Ints, Ints]:
     """Distinct published periods in order (first month, length), and each row's place among them."""
     start = claims["month"].to_numpy(dtype=np.int64)
-    length = np.array([GRAIN_MONTHS[word] for word in claims["grain"].cat.categories], dtype=np.int64)
-    length = length[claims["grain"].cat.codes.to_numpy()] if len(claims) else np.zeros(0, dtype=np.int64)
+    grain = claims["grain"]
+    length = _per_row(grain, [GRAIN_MONTHS[word] for word in grain.cat.categories], dtype=np.int64)
     # A start and a length make one number, so that the distinct pairs are the distinct numbers.
     distinct, place = np.unique(start * 16 + length, return_inverse=True)
     return distinct // 16, distinct % 16, place.astype(np.int64)
@@ -275,34 +296,23 @@ def _caps(all_cars: pd.DataFrame | None, starts: Ints, months: Ints, makers: Seq
     theirs, their_months, place = _periods(all_cars)
     row = {key: n for n, key in enumerate(zip(starts.tolist(), months.tolist(), strict=True))}
     rows = np.array([row.get(key, -1) for key in zip(theirs.tolist(), their_months.tolist(), strict=True)])[place]
-    column = {maker: n for n, maker in enumerate(makers)}
-    of_category = np.array([column.get(word, -1) for word in all_cars["maker"].cat.categories])
-    columns = of_category[all_cars["maker"].cat.codes.to_numpy()]
+    columns = _columns(all_cars["maker"], makers)
     fits = (rows >= 0) & (columns >= 0)
     caps[rows[fits], columns[fits]] = all_cars["units"].to_numpy()[fits]
     return caps
 
 
 def _maker_bounds(
-    place: Ints,
-    maker: NDArray[np.object_],
-    model: NDArray[np.object_],
-    units: Floats,
-    *,
-    rest: Floats,
-    makers: Sequence[str],
-    caps: Floats,
+    columns: Ints, place: Ints, units: Floats, *, is_whole: Bools, rest: Floats, caps: Floats
 ) -> tuple[Floats, Floats, Bools]:
-    column = {name: n for n, name in enumerate(makers)}
-    columns = np.array([column.get(name, -1) for name in maker], dtype=np.int64)
+    """A maker is exact where its record states it as a whole, be it by one figure or by its models and their rest."""
     fits = columns >= 0
-    shape = (len(rest), len(makers))
+    shape = caps.shape
     cell = place[fits] * shape[1] + columns[fits]
     size = shape[0] * shape[1]
     low = _sums(cell, units[fits], size).reshape(shape)
     named = np.bincount(cell, minlength=size).reshape(shape) > 0
-    whole = (model[fits] == ALL) | (model[fits] == OTHER)
-    exact = np.bincount(cell[whole], minlength=size).reshape(shape) > 0
+    exact = np.bincount(cell[is_whole[fits]], minlength=size).reshape(shape) > 0
     room = np.minimum(rest[:, None], np.maximum(caps - low, 0.0))
     return low, np.where(exact, 0.0, room), named
 
@@ -327,31 +337,28 @@ def _grouped(
 
 
 def _model_bounds(
-    place: Ints,
-    maker: NDArray[np.object_],
-    model: NDArray[np.object_],
-    units: Floats,
-    *,
-    rest: Floats,
-    entities: Sequence[Entity],
+    claims: pd.DataFrame, place: Ints, units: Floats, *, rest: Floats, entities: Sequence[Entity]
 ) -> tuple[Floats, Floats, Bools]:
     """A named model is exact; an unnamed one hides in its maker's own rest if there is one, else in the market's."""
-    column = {entity: n for n, entity in enumerate(entities)}
-    columns = np.array([column.get(pair, -1) for pair in zip(maker, model, strict=True)], dtype=np.int64)
+    makers = sorted({maker for maker, _ in entities})
+    models = sorted({model for _, model in entities})
+    of_maker, of_model = _columns(claims["maker"], makers), _columns(claims["model"], models)
+    entity_at = np.full((len(makers) + 1, len(models) + 1), -1, dtype=np.int64)
+    for n, (maker, model) in enumerate(entities):
+        entity_at[makers.index(maker), models.index(model)] = n
+    # What is none of them has the place -1, which is the last row or column and holds no entity.
+    columns = entity_at[of_maker, of_model]
     fits = columns >= 0
     shape = (len(rest), len(entities))
     cell = place[fits] * shape[1] + columns[fits]
     size = shape[0] * shape[1]
     low = _sums(cell, units[fits], size).reshape(shape)
     named = np.bincount(cell, minlength=size).reshape(shape) > 0
-    own_rest: dict[str, Floats] = {}
-    is_own_rest = (model == OTHER) & (maker != OTHER)
-    for name in {slug for slug, _ in entities}:
-        rows = is_own_rest & (maker == name)
-        own = _sums(place[rows], units[rows], len(rest))
-        own_rest[name] = np.where(own > 0, own, rest)
-    room = np.stack([own_rest[slug] for slug, _ in entities], axis=1) if entities else np.zeros(shape)
-    return low, np.where(named, 0.0, room), named
+    is_own = (of_maker >= 0) & _is(claims["model"], OTHER)
+    own_shape = (len(rest), len(makers))
+    own = _sums(place[is_own] * len(makers) + of_maker[is_own], units[is_own], len(rest) * len(makers))
+    room = np.where(own > 0, own, np.repeat(rest, len(makers))).reshape(own_shape)
+    return low, np.where(named, 0.0, room[:, [makers.index(maker) for maker, _ in entities]]), named
 
 
 class _Spans:

@@ -6,7 +6,7 @@ puts periods and windows together, and gives for each entity its value with low 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection
 
-from dashboard.comparability import check_names, check_sales
+from dashboard.comparability import check_names, check_sales, is_within_market
 from dashboard.metrics import (
     GRAIN_MONTHS,
     Bools,
@@ -22,12 +22,14 @@ from dashboard.metrics import (
     Floats,
     Ints,
     Panel,
+    Records,
     added,
     at,
     growth,
     panel,
     records,
     share,
+    window_opening,
 )
 from dashboard.selection import By, Measure, NotPublished, PowertrainChoice, Selection, Window
 from db import queries
@@ -63,14 +65,31 @@ class Line:
         """Whether this is the publishers' unnamed rest rather than an entity."""
         return self.maker == OTHER
 
+    @property
+    def is_own_rest(self) -> bool:
+        """Whether this is what a publisher lumps together of one maker: a figure of the maker's, and no model."""
+        return self.maker != OTHER and self.model == OTHER
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far one market's records go: the month after the last one, and after the last one that names entities."""
+
+    published_to: int
+    named_to: int
+
 
 @dataclass(frozen=True)
 class MarketFigures:
-    """The lines of a selection over its periods (`start`, L: first months), and what they rest on."""
+    """The lines of a selection over its periods (`start`, L: first months), and what they rest on.
+
+    `reach` tells for each market how far its records go, whatever the range asked for.
+    """
 
     selection: Selection
     start: Ints
     lines: tuple[Line, ...]
+    reach: dict[str, Reach]
     nouns: Nouns
     dataset: Dataset
 
@@ -78,6 +97,15 @@ class MarketFigures:
     def entities(self) -> tuple[Line, ...]:
         """The lines without the rest."""
         return tuple(line for line in self.lines if not line.is_rest)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the publishers say about the records behind the lines, what concerns most of them first."""
+        frame, counted = self.dataset.frame, (self.selection.powertrain.value, self.selection.denominator.value)
+        first = months_behind(self.selection, int(self.start[0]))[0].start
+        last = int(self.start[-1]) + GRAIN_MONTHS[self.selection.grain.value]
+        month = frame["month"].to_numpy()
+        return self.dataset.warnings(frame[(month >= first) & (month < last) & frame["powertrain"].isin(counted)])
 
 
 def market_figures(connection: Connection, selection: Selection, *, measures: tuple[Measure, ...]) -> MarketFigures:
@@ -93,14 +121,21 @@ def market_figures(connection: Connection, selection: Selection, *, measures: tu
         connection,
         markets=selection.market,
         basis=selection.basis.value,
-        # All cars cap what a maker can hide in the rest, also where they are not asked for.
-        powertrains=sorted({selection.powertrain.value, selection.denominator.value, PowertrainChoice.ALL.value}),
+        powertrains=_powertrains(selection),
         as_of=selection.as_of,
     )
-    start, lines = _lines(dataset.frame, selection, nouns)
+    start, lines, reach = _lines(dataset.frame, selection, nouns)
     if not lines:
         raise _unanswered(connection, dataset, selection, nouns)
-    return MarketFigures(selection=selection, start=start, lines=lines, nouns=nouns, dataset=dataset)
+    return MarketFigures(selection=selection, start=start, lines=lines, reach=reach, nouns=nouns, dataset=dataset)
+
+
+def _powertrains(selection: Selection) -> list[str]:
+    """What has to be read: all cars too, since they cap what a maker can hide in the rest."""
+    wanted = {selection.powertrain.value, selection.denominator.value}
+    if selection.by in (By.MAKER, By.GROUP) or selection.makers:
+        wanted.add(PowertrainChoice.ALL.value)
+    return sorted(wanted)
 
 
 def month_number(day: date) -> int:
@@ -113,6 +148,24 @@ def month_start(month: int) -> date:
     return date(int(month) // 12, int(month) % 12 + 1, 1)
 
 
+def months_behind(selection: Selection, period_start: int) -> tuple[range, ...]:
+    """The months that the figure of a period is made of: its window, for growth after the same a year before."""
+    end = period_start + GRAIN_MONTHS[selection.grain.value]
+    label = np.array([period_start], dtype=np.int64)
+    opening = int(window_opening(label, grain=selection.grain.value, window=_window(selection))[0])
+    if selection.measure is Measure.GROWTH:
+        return range(opening - 12, end - 12), range(opening, end)
+    return (range(opening, end),)
+
+
+def _window(selection: Selection) -> int | str:
+    """The window as `panel` takes it."""
+    if selection.window in _WINDOW_MONTHS:
+        # A window is never shorter than the period that it ends with: three months of a quarter are the quarter.
+        return max(_WINDOW_MONTHS[selection.window], GRAIN_MONTHS[selection.grain.value])
+    return "ytd" if selection.window is Window.YTD else "grain"
+
+
 def maker_name(slug: str, selection: Selection, nouns: Nouns) -> str:
     """The printed name of a maker, or of a group where lines are groups."""
     if selection.by is By.GROUP and slug in nouns.groups:
@@ -120,29 +173,36 @@ def maker_name(slug: str, selection: Selection, nouns: Nouns) -> str:
     return nouns.makers.get(slug, slug)
 
 
-def _lines(frame: pd.DataFrame, selection: Selection, nouns: Nouns) -> tuple[Ints, tuple[Line, ...]]:
+def _lines(frame: pd.DataFrame, selection: Selection, nouns: Nouns) -> tuple[Ints, tuple[Line, ...], dict[str, Reach]]:
+    """The periods that have a figure, the lines over them (none where there is no figure), each market's reach."""
     sets: list[tuple[str, tuple[str, ...]]] = [("+".join(selection.market), selection.market)]
     if selection.by is By.MARKET:
         sets = [(code, (code,)) for code in selection.market]
-    panels = [(label, *_panels(frame, markets, selection, nouns)) for label, markets in sets]
-    start = np.unique(np.concatenate([units.start for _, units, _ in panels]))
+    claims = {
+        (str(market), str(powertrain)): part
+        for (market, powertrain), part in frame.groupby(["market", "powertrain"], observed=True, sort=False)
+    }
+    no_claims = frame.iloc[:0]
+    panels = [(label, *_panels(claims, no_claims, markets, selection, nouns)) for label, markets in sets]
+    reach = {code: of_market for *_, reaches in panels for code, of_market in reaches.items()}
+    start = np.unique(np.concatenate([units.start for _, units, _, _ in panels]))
     start = start[_in_range(start, selection)]
     if not len(start):
-        return start, ()
+        return start, (), reach
     lines: list[Line] = []
     if selection.by is By.MARKET and not selection.makers:
-        everywhere = added([whole for _, _, whole in panels])
-        for label, units, whole in panels:
-            part_of_set = selection.measure is Measure.SHARE and selection.denominator is selection.powertrain
-            lines.append(_market_line(label, units, everywhere if part_of_set else whole, start, selection, nouns))
+        everywhere = added([whole for _, _, whole, _ in panels])
+        for label, units, whole, _ in panels:
+            of = whole if is_within_market(selection) else everywhere
+            lines.append(_market_line(label, units, of, start, selection, nouns))
     else:
-        for label, units, whole in panels:
+        for label, units, whole, _ in panels:
             lines += _entity_lines(label, units, whole, start, selection, nouns)
     with_figures = [line for line in lines if not np.isnan(line.value).all()]
     if all(line.is_rest for line in with_figures):
-        return start, ()
+        return start, (), reach
     shown = np.any([~np.isnan(line.value) for line in with_figures], axis=0)
-    return start[shown], tuple(_cut(line, shown) for line in with_figures)
+    return start[shown], tuple(_cut(line, shown) for line in with_figures), reach
 
 
 def _cut(line: Line, shown: Bools) -> Line:
@@ -157,42 +217,50 @@ def _cut(line: Line, shown: Bools) -> Line:
     )
 
 
-def _panels(frame: pd.DataFrame, markets: Sequence[str], selection: Selection, nouns: Nouns) -> tuple[Panel, Panel]:
-    """Units of the entities, and the denominator's totals, over the same market set."""
-    grain = selection.grain.value
-    window: int | str
-    if selection.window in _WINDOW_MONTHS:
-        # A window is never shorter than the period that it ends with: three months of a quarter are the quarter.
-        window = max(_WINDOW_MONTHS[selection.window], GRAIN_MONTHS[grain])
-    else:
-        window = "ytd" if selection.window is Window.YTD else "grain"
-    numerator = frame[frame["powertrain"] == selection.powertrain.value]
-    entities = _entities(numerator[numerator["market"].isin(markets)], selection, nouns)
+def _panels(
+    claims: Mapping[tuple[str, str], pd.DataFrame],
+    no_claims: pd.DataFrame,
+    markets: Sequence[str],
+    selection: Selection,
+    nouns: Nouns,
+) -> tuple[Panel, Panel, dict[str, Reach]]:
+    """Units of the entities, and the denominator's totals, over the same market set, and how far each market goes.
+
+    `claims` are the rows of each market and powertrain.
+    """
+    grain, window = selection.grain.value, _window(selection)
     by = "maker" if selection.by is By.MARKET else selection.by.value
-    units, wholes = [], []
-    for code in markets:
-        in_market = frame[frame["market"] == code]
-        all_cars = in_market[in_market["powertrain"] == PowertrainChoice.ALL.value]
+    counted = [claims.get((code, selection.powertrain.value), no_claims) for code in markets]
+    entities = _entities(counted, selection, nouns)
+    units, wholes, reach = [], [], {}
+    for code, of_market in zip(markets, counted, strict=True):
         of_entities = records(
-            numerator[numerator["market"] == code],
+            of_market,
             by=by,
             entities=entities,
-            all_cars=None if selection.powertrain is PowertrainChoice.ALL else all_cars,
+            all_cars=None
+            if selection.powertrain is PowertrainChoice.ALL
+            else claims.get((code, PowertrainChoice.ALL.value)),
             members=nouns.members if by == "group" else None,
         )
+        reach[code] = _reach(of_entities)
         units.append(panel(of_entities, grain=grain, window=window))
         if selection.denominator is selection.powertrain:
             wholes.append(units[-1])
         else:
-            whole = in_market[in_market["powertrain"] == selection.denominator.value]
+            whole = claims.get((code, selection.denominator.value), no_claims)
             wholes.append(panel(records(whole, by="maker", entities=()), grain=grain, window=window))
-    return added(units), added(wholes)
+    return added(units), added(wholes), reach
 
 
-def _entities(claims: pd.DataFrame, selection: Selection, nouns: Nouns) -> list[Entity]:
+def _reach(of: Records) -> Reach:
+    ends = of.start + of.months
+    return Reach(published_to=int(ends.max(initial=0)), named_to=int(ends[of.split].max(initial=0)))
+
+
+def _entities(claims: Iterable[pd.DataFrame], selection: Selection, nouns: Nouns) -> list[Entity]:
     """Every entity that the publishers name, or those that the reader named."""
-    pairs = claims[["maker", "model"]].drop_duplicates()
-    named = [(str(maker), str(model)) for maker, model in pairs.itertuples(index=False) if maker not in (ALL, OTHER)]
+    named = {pair for of_market in claims for pair in _named(of_market)}
     if selection.by is By.MODEL:
         found = {pair for pair in named if pair[1] != ALL}
         found |= {(nouns.model_makers[slug], slug) for slug in selection.models}
@@ -210,6 +278,15 @@ def _entities(claims: pd.DataFrame, selection: Selection, nouns: Nouns) -> list[
     return sorted({(group_of.get(maker, maker), ALL) for maker in makers})
 
 
+def _named(claims: pd.DataFrame) -> list[Entity]:
+    """The distinct makers and models of a market's rows, without its total and its rest."""
+    maker_codes, model_codes = (claims[name].cat.codes.to_numpy() for name in ("maker", "model"))
+    makers, models = (claims[name].cat.categories.tolist() for name in ("maker", "model"))
+    pairs = np.unique(maker_codes.astype(np.int64) * len(models) + model_codes).tolist()
+    named = [(makers[pair // len(models)], models[pair % len(models)]) for pair in pairs]
+    return [(maker, model) for maker, model in named if maker not in (ALL, OTHER)]
+
+
 def _in_range(start: Ints, selection: Selection) -> Bools:
     """The periods that lie wholly between since and until."""
     inside = np.ones(len(start), dtype=np.bool_)
@@ -224,18 +301,19 @@ def _entity_lines(
     market: str, units: Panel, whole: Panel, start: Ints, selection: Selection, nouns: Nouns
 ) -> list[Line]:
     now = at(units, start)
+    before = at(units, start - 12)
     value, low, high, known = _measured(
-        selection.measure,
-        low=now.low,
-        high=now.high,
-        known=now.known,
-        before=at(units, start - 12),
-        whole=at(whole, start),
+        selection.measure, low=now.low, high=now.high, known=now.known, before=before, whole=at(whole, start)
     )
-    # A model that is not named drops out of the window's row; a maker could be anything up to the rest, and has a row.
-    seen = now.named
-    if selection.by is not By.MODEL:
+    if selection.by is By.MODEL:
+        # A model that is not named drops out of the window's row.
+        seen = now.named
+    else:
+        # A maker that is not named could be anything up to the rest, and has a row.
         seen = np.broadcast_to(now.named.any(axis=0) | bool(selection.makers), now.named.shape)
+    if selection.measure is Measure.GROWTH:
+        # It cannot be said to have shrunk to nothing, unless nothing is hidden.
+        seen = seen & (now.named | (now.high == 0))
     hidden = np.where(seen, 0.0, np.nan)
     lines = [
         Line(
@@ -350,52 +428,75 @@ def _unanswered(connection: Connection, dataset: Dataset, selection: Selection, 
     frame = dataset.frame[dataset.frame["powertrain"] == selection.powertrain.value]
     if not len(frame):
         return NotPublished(f"no source states {selection.powertrain} {selection.basis} figures of {names}")
-    if selection.by is not By.MARKET or selection.makers:
-        in_range = frame[_in_range(frame["month"].to_numpy(), replace(selection, grain=Grain.MONTH))]
-        named = in_range[~in_range["maker"].isin([ALL, OTHER])]
-        totals_only = [code for code in selection.market if code not in set(named["market"])]
-        totals_only = [code for code in totals_only if code in set(in_range["market"])]
-        if totals_only:
-            rest = tuple(code for code in selection.market if code not in totals_only)
-            return NotPublished(
+    coarsest = Grain(max((str(word) for word in frame["grain"].unique()), key=GRAIN_MONTHS.__getitem__))
+    coarse = [code for code in selection.market if ((frame["market"] == code) & (frame["grain"] == coarsest)).any()]
+    fitting = selection if coarsest.months <= selection.grain.months else replace(selection, grain=coarsest)
+    measure = Measure.SHARE if selection.measure is Measure.GROWTH else selection.measure
+    whole_range = replace(fitting, since=None, until=None)
+    without_window = replace(whole_range, window=Window.NONE, measure=measure)
+    everybody = replace(without_window, makers=(), models=())
+    beside = replace(selection, by=By.MARKET, makers=(), models=(), measure=Measure.UNITS)
+    totals = replace(everybody, by=By.MARKET, measure=Measure.UNITS)
+
+    def first_answered(*candidates: Selection) -> Selection | None:
+        with_figures = (each for each in candidates if each != selection and _lines(dataset.frame, each, nouns)[1])
+        return next(with_figures, None)
+
+    def other_markets(without: Sequence[str]) -> tuple[Selection, ...]:
+        rest = tuple(code for code in selection.market if code not in without)
+        return (replace(selection, market=rest),) if rest else ()
+
+    reasons: list[tuple[str, tuple[Selection, ...]]] = []
+    in_range = frame[_in_range(frame["month"].to_numpy(), replace(selection, grain=Grain.MONTH))]
+    named = in_range[~in_range["maker"].isin([ALL, OTHER])]
+    with_makers, with_models = set(named["market"]), set(named.loc[named["model"] != ALL, "market"])
+    totals_only = [code for code in selection.market if code in set(in_range["market"]) - with_makers]
+    if totals_only and (selection.by is not By.MARKET or selection.makers):
+        reasons.append(
+            (
                 f"{', '.join(nouns.markets[code] for code in totals_only)}: only totals are published"
                 f"{_range_text(selection)}, no makers",
-                nearest=replace(selection, market=rest)
-                if rest
-                else replace(selection, by=By.MARKET, makers=(), models=(), measure=Measure.UNITS),
+                (*other_markets(totals_only), beside, totals),
             )
-    finest = max((str(word) for word in frame["grain"].unique()), key=GRAIN_MONTHS.__getitem__)
-    if GRAIN_MONTHS[finest] > GRAIN_MONTHS[selection.grain.value]:
-        coarse = replace(selection, grain=Grain(finest))
-        if _lines(dataset.frame, coarse, nouns)[1]:
-            return NotPublished(
-                f"{names}: figures are published by {finest}, and a {finest} is never cut into {selection.grain}s",
-                nearest=coarse,
+        )
+    makers_only = [code for code in selection.market if code in with_makers - with_models]
+    if makers_only and selection.by is By.MODEL:
+        makers = {*selection.makers, *(nouns.model_makers[slug] for slug in selection.models)}
+        reasons.append(
+            (
+                f"{', '.join(nouns.markets[code] for code in makers_only)}: figures are published by maker"
+                f"{_range_text(selection)}, not by model",
+                (
+                    *other_markets(makers_only),
+                    replace(selection, by=By.MAKER, makers=tuple(sorted(makers)), models=()),
+                ),
             )
+        )
+    reasons += [
+        (
+            f"{', '.join(nouns.markets[code] for code in coarse)}: figures are published by {coarsest}, and a "
+            f"{coarsest} is never cut into {selection.grain}s",
+            (fitting,),
+        ),
+        (f"no period in the range asked for has a figure{_span_text(frame)}", (whole_range,)),
+        (
+            "no period has what the measure and window need (neither reaches over a period without figures)"
+            f"{_span_text(frame)}",
+            (without_window,),
+        ),
+        (f"none of the makers or models asked for is named in figures of {names}", (everybody,)),
+        (f"no period names makers in every market of {names}", (totals,)),
+    ]
+    for reason, candidates in reasons:
+        nearest = first_answered(*candidates)
+        if nearest is not None:
+            return NotPublished(reason, nearest=nearest)
+    return NotPublished(f"nothing is published of {names} for this selection")
+
+
+def _span_text(frame: pd.DataFrame) -> str:
     first, last = (month_start(int(month)) for month in (frame["month"].min(), frame["month"].max()))
-    span = f"figures of {names} run from {first:%Y-%m} to {last:%Y-%m}"
-    for reason, nearest in (
-        ("no period in the range asked for has a figure", replace(selection, since=None, until=None)),
-        (
-            "no period has what the measure and window need (neither reaches over a period without figures)",
-            replace(selection, window=Window.NONE, measure=Measure.SHARE, since=None, until=None),
-        ),
-        (
-            "none of the makers or models asked for is named there",
-            replace(
-                selection,
-                makers=(),
-                models=(),
-                window=Window.NONE,
-                measure=Measure.SHARE,
-                since=None,
-                until=None,
-            ),
-        ),
-    ):
-        if nearest != selection and _lines(dataset.frame, nearest, nouns)[1]:
-            return NotPublished(f"{reason}; {span}", nearest=nearest)
-    return NotPublished(f"nothing is published for this selection; {span}")
+    return f"; figures run from {first:%Y-%m} to {last:%Y-%m}"
 
 
 def _range_text(selection: Selection) -> str:

@@ -85,7 +85,9 @@ class InvalidSelection(Exception):
     """A name or value that the grammar does not know. `valid` lists what it does know."""
 
     def __init__(self, message: str, *, name: str, valid: tuple[str, ...] = ()) -> None:
-        super().__init__(f"{message}; valid: {', '.join(valid)}" if valid else message)
+        text = f"{message}; valid: {', '.join(valid)}" if valid else message
+        # The message quotes what somebody typed: it stays one line of text wherever it is printed.
+        super().__init__("".join(character if character.isprintable() else "\ufffd" for character in text))
         self.name, self.valid = name, valid
 
 
@@ -226,7 +228,7 @@ def _slug(name: str, value: str) -> str | None:
 def _month(name: str, value: str) -> date | None:
     if not value:
         return None
-    if not re.fullmatch(r"(19|20)\d\d-(0[1-9]|1[0-2])", value):
+    if not re.fullmatch(r"(19|20)[0-9]{2}-(0[1-9]|1[0-2])", value):
         raise InvalidSelection(f"{name}={value[:40]} is no month such as 2026-06", name=name)
     return date(int(value[:4]), int(value[5:]), 1)
 
@@ -235,7 +237,7 @@ def _day(name: str, value: str) -> date | None:
     if not value:
         return None
     try:
-        if not re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
             raise ValueError
         return date.fromisoformat(value)
     except ValueError as error:

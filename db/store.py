@@ -60,6 +60,12 @@ class StoreError(Exception):
 class OutOfOrder(StoreError):
     """A snapshot that is older than what its file has already claimed: vintages are a history."""
 
+    def __init__(self, receipt: Receipt, *, loaded: date) -> None:
+        super().__init__(
+            f"{receipt.file}: known on {receipt.known_on}, but figures known on {loaded} are loaded already; "
+            "the snapshot is kept, and 'python -m etl rebuild' puts it in its place"
+        )
+
 
 @dataclass(frozen=True)
 class Source:
@@ -173,7 +179,10 @@ def open_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
     except ArgumentError as error:
         raise StoreError(f"'{url}' is no database URL; an example is {DEFAULT_URL}") from error
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+        try:
+            return create_engine(parsed, pool_pre_ping=True)
+        except (ArgumentError, ImportError) as error:
+            raise StoreError(f"no driver for a {parsed.drivername} database is installed ({error})") from error
     if parsed.database and parsed.database != ":memory:":
         folder = Path(parsed.database).parent
         if not folder.is_dir():
@@ -224,7 +233,7 @@ def explained(engine: Engine) -> Iterator[None]:
         reason = str(error.orig).lower()
         if "not a database" in reason or "malformed" in reason:
             raise StoreError(
-                f"{_place(engine)}: the file is damaged or no database; run 'python -m etl rebuild'"
+                f"{_place(engine)}: the file is damaged or no database; move it away and run 'python -m etl rebuild'"
             ) from error
         raise
 
@@ -254,6 +263,7 @@ def create(connection: Connection, *, markets: Iterable[Mapping[str, str]]) -> N
     if inspect(connection).has_table(schema.schema_version.name):
         check_version(connection)
     else:
+        _check_ours(connection)
         schema.metadata.create_all(connection)
         connection.execute(insert(schema.schema_version), [{"version": schema.SCHEMA_VERSION}])
         connection.execute(
@@ -284,8 +294,18 @@ def check_version(connection: Connection) -> None:
         )
 
 
+def _check_ours(connection: Connection) -> None:
+    tables = inspect(connection).get_table_names()
+    if tables and schema.schema_version.name not in tables:
+        raise StoreError(
+            f"the database holds tables of another program ({', '.join(sorted(tables)[:3])}); "
+            "choose another one with DATABASE_URL"
+        )
+
+
 def drop(connection: Connection) -> None:
-    """Remove every table, of whatever schema version."""
+    """Remove every table, of whatever schema version; `StoreError` where they are another program's."""
+    _check_ours(connection)
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
     found = MetaData()
@@ -337,10 +357,7 @@ def has_claimed(connection: Connection, receipt: Receipt) -> bool:
         standing_then = [sha256 for known_on, sha256 in rows if known_on <= receipt.known_on]
         if standing_then and standing_then[-1] == receipt.sha256:
             return True
-        raise OutOfOrder(
-            f"{receipt.file}: known on {receipt.known_on}, but figures known on {latest_day} are loaded already; "
-            "the snapshot is kept, and 'python -m etl rebuild' puts it in its place"
-        )
+        raise OutOfOrder(receipt, loaded=latest_day)
     return receipt.sha256 == latest_sha or (receipt.known_on, receipt.sha256) in {tuple(row) for row in rows}
 
 
@@ -353,6 +370,7 @@ def load_snapshot(connection: Connection, *, source: Source, receipt: Receipt, c
     source_id = save_source(connection, source)
     if has_claimed(connection, receipt):
         return Outcome(receipt=receipt, already=True)
+    _forget_refusal(connection, source_id=source_id, receipt=receipt)
     _undo_same_day(connection, source_id=source_id, receipt=receipt)
     _name_makers_and_models(connection, makers=contents.makers, models=contents.models)
     evidence_ids = _evidence_ids(connection, source_id=source_id, evidence=contents.evidence)
@@ -562,6 +580,20 @@ def _save_rejections(
         )
 
 
+def _forget_refusal(connection: Connection, *, source_id: int, receipt: Receipt) -> None:
+    """Take back that this very snapshot was refused: it is accepted now, by the user or by a newer program."""
+    snapshot, rejection = schema.snapshot, schema.rejection
+    refused = select(snapshot.c.id).where(
+        snapshot.c.source_id == source_id,
+        snapshot.c.file == receipt.file,
+        snapshot.c.known_on == receipt.known_on,
+        snapshot.c.sha256 == receipt.sha256,
+        snapshot.c.status == SnapshotStatus.REFUSED,
+    )
+    connection.execute(delete(rejection).where(rejection.c.snapshot_id.in_(refused)))
+    connection.execute(delete(snapshot).where(snapshot.c.id.in_(refused)))
+
+
 def _undo_same_day(connection: Connection, *, source_id: int, receipt: Receipt) -> None:
     """Take back what an earlier snapshot of this file wrote for the same day."""
     snapshot, sales, series, group = schema.snapshot, schema.sales, schema.series, schema.maker_group
@@ -658,30 +690,28 @@ def _load_sales(
     """Write the differences to what the file last claimed; how many claims were opened and closed."""
     table, series = schema.sales, schema.series
     width = len(SERIES_KEY)
-    series_ids = _series_ids(connection, source_id=source_id, file=receipt.file, keys={row[:width] for row in sales})
+    keys = [row[:width] for row in sales]
+    series_ids = _series_ids(connection, source_id=source_id, file=receipt.file, keys=set(keys))
+    claimed = {(series_ids[key], row[width]): row for key, row in zip(keys, sales, strict=True)}
+    if len(claimed) < len(sales):
+        raise ValueError(f"{receipt.file}: two rows claim the same cell")
     query = (
         select(table.c.series_id, table.c.period_start, table.c.units)
         .join(series, series.c.id == table.c.series_id)
         .where(series.c.source_id == source_id, series.c.file == receipt.file, table.c.known_to == OPEN_END)
     )
     standing = {(series_id, start): units for series_id, start, units in connection.execute(query).tuples()}
-    day = receipt.known_on
-    opened: list[tuple[Any, ...]] = []
-    closed: list[dict[str, Any]] = []
-    seen: set[tuple[int, date]] = set()
-    for row in sales:
-        period_start, units, line, evidence = row[width:]
-        cell = (series_ids[row[:width]], period_start)
-        if cell in seen:
-            raise ValueError(f"{receipt.file} line {line}: {row[:width]} {period_start} is claimed twice")
-        seen.add(cell)
-        before = standing.pop(cell, None)
-        if before == units:
-            continue
-        if before is not None:
-            closed.append({"in_series": cell[0], "in_period": cell[1]})
-        opened.append((*cell, OPEN_END, day, snapshot_id, line, units, evidence_ids[evidence]))
-    closed += [{"in_series": series_id, "in_period": start} for series_id, start in standing]
+    opened = [
+        (*cell, OPEN_END, receipt.known_on, snapshot_id, line, units, evidence_ids[evidence])
+        for cell, row in claimed.items()
+        for units, line, evidence in (row[width + 1 :],)
+        if standing.get(cell) != units
+    ]
+    closed = [
+        {"in_series": cell[0], "in_period": cell[1]}
+        for cell, units in standing.items()
+        if cell not in claimed or claimed[cell][width + 1] != units
+    ]
     if closed:
         connection.execute(
             update(table)
@@ -713,14 +743,20 @@ _SALES_COLUMNS = (
 def _insert_sales(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
     """Insert claims in the order of `_SALES_COLUMNS`.
 
-    By the driver's own executemany: a hundred thousand rows through SQLAlchemy's parameter handling take three times as
-    long. Dates go as ISO text, which both engines take.
+    By the driver itself and a hundred rows a statement: row by row through SQLAlchemy's parameter handling, a hundred
+    thousand rows take four times as long. Dates go as ISO text, which both engines take.
     """
+    days = {row[1] for row in rows} | {row[2] for row in rows} | {row[3] for row in rows}
+    iso = {day: day.isoformat() for day in days}
     mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    marks = ", ".join([mark] * len(_SALES_COLUMNS))
-    iso = {day: day.isoformat() for row in rows for day in row[1:4]}
-    values = [(series_id, iso[start], iso[to], iso[since], *rest) for series_id, start, to, since, *rest in rows]
-    connection.exec_driver_sql(f"INSERT INTO sales ({', '.join(_SALES_COLUMNS)}) VALUES ({marks})", values)
+    one_row = f"({', '.join([mark] * len(_SALES_COLUMNS))})"
+    for begin in range(0, len(rows), 100):
+        chunk = rows[begin : begin + 100]
+        values: list[Any] = []
+        for series_id, start, known_to, known_from, *rest in chunk:
+            values += (series_id, iso[start], iso[known_to], iso[known_from], *rest)
+        statement = f"INSERT INTO sales ({', '.join(_SALES_COLUMNS)}) VALUES {', '.join([one_row] * len(chunk))}"
+        connection.exec_driver_sql(statement, tuple(values))
 
 
 def _load_groups(

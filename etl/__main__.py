@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 from rich.console import Console
@@ -65,13 +65,13 @@ class _Tally:
     def __call__(self, told: Outcome | Refusal) -> None:
         if isinstance(told, Refusal):
             self.refusals.append(told)
-            print(f"refused: {told.message}", file=sys.stderr)
+            _say(f"refused: {told.message}", stream=sys.stderr)
             return
         self.outcomes.append(told)
         if self._progress:
             self._progress.update(self._task, advance=1, description=f"{told.receipt.known_on} {told.receipt.file}")
         elif not told.already and told.receipt.obtained != "bundled":
-            print(
+            _say(
                 f"{told.receipt.known_on} {told.receipt.file}: {told.read:,} figures read, "
                 f"{told.loaded:,} new or changed, {told.unchanged:,} unchanged, {told.closed:,} closed"
             )
@@ -113,12 +113,12 @@ def load(
 ) -> None:
     """Load bundled and kept snapshots that are not in the database yet, or the files of a folder."""
     slugs = _sources(source)
-    if folder is None and (known_on or accept_removals or address):
+    if folder is None and (known_on is not None or accept_removals or address is not None):
         _usage("--address, --known-on and --accept-removals go with --from DIR")
-    if address and not address.startswith(("http://", "https://")):
+    if address is not None and not address.startswith(("http://", "https://")):
         _usage(f"--address '{address}' is no address such as https://example.org/")
     now = datetime.now(UTC)
-    day = _day(known_on) if known_on else now.date()
+    day = now.date() if known_on is None else _day(known_on)
     if day > now.date():
         _usage(f"--known-on {day} lies in the future")
 
@@ -204,15 +204,28 @@ def _run(work: Callable[[Engine, SnapshotStore], None], *, debug: bool) -> None:
     url = os.environ.get("DATABASE_URL") or DEFAULT_URL
     try:
         work(open_engine(url), SnapshotStore.beside(url))
+        sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`): that is no error, but nothing more can be printed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _go_quiet(sys.stdout)
     except (StoreError, Refused, OSError) as error:
         if debug:
             raise
         _fail(str(error))
     except KeyboardInterrupt:
         _fail("interrupted; every snapshot that was reported is loaded whole, nothing else is")
+
+
+def _say(line: str, *, stream: TextIO | None = None) -> None:
+    """Print while there is work left: a reader that has gone does not stop it."""
+    try:
+        print(line, file=stream or sys.stdout)
+    except BrokenPipeError:
+        _go_quiet(stream or sys.stdout)
+
+
+def _go_quiet(stream: TextIO) -> None:
+    """The reader of our output has gone (`| head`): that is no error, but nothing more can be printed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _sources(asked: list[str] | None) -> list[str]:

@@ -17,7 +17,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from db import queries
-from db.store import SALES_FIELDS, SERIES_KEY, FileHistory, Receipt
+from db.store import SALES_FIELDS, SERIES_KEY, FileHistory, Receipt, StoreError
 from db.vocabulary import Obtained
 from etl.claims import cited_remark, cited_urls
 
@@ -30,6 +30,8 @@ def write(engine: Engine, source: str, *, folder: Path = FOLDER) -> int:
     The same database gives the same bytes.
     """
     history = queries.history(engine, source)
+    if history.snapshots.empty:
+        raise StoreError(f"the database holds no figures of {source}; load them before bundling")
     target = folder / source
     target.mkdir(parents=True, exist_ok=True)
     texts = sorted(history.sales["evidence"].unique())

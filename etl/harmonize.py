@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from db.store import SALES_FIELDS, Contents
+from db.store import SALES_FIELDS, SERIES_KEY, Contents
 from db.vocabulary import ALL, OTHER
 from etl.claims import Claims, cited_remark, cited_urls
 
@@ -60,10 +60,14 @@ def harmonize(claims: Claims, known: Reference) -> Contents:
     columns = {name: sales[name].tolist() for name in SALES_FIELDS}
     spelled = list(zip(columns["maker"], columns["model"], strict=True))
     for maker, model in dict.fromkeys(spelled):
-        ids[maker, model] = _ids(maker, model, known=known, makers=makers, models=models)
+        try:
+            ids[maker, model] = _ids(maker, model, known=known, makers=makers, models=models)
+        except ValueError as error:
+            raise ValueError(f"line {columns['line'][spelled.index((maker, model))]}: {error}") from None
     columns["maker"] = [ids[pair][0] for pair in spelled]
     columns["model"] = [ids[pair][1] for pair in spelled]
     rows = list(zip(*columns.values(), strict=True))
+    _check_one_claim_a_cell(rows, spelled)
     groups = []
     for maker, group, line in claims.groups.itertuples(index=False):
         maker_id, _ = _ids(maker, ALL, known=known, makers=makers, models=models)
@@ -94,6 +98,18 @@ def _ids(
         raise ValueError(f"'{maker}|{model}' gives no id for a model")
     models.setdefault(model_id, (maker_id, model))
     return maker_id, model_id
+
+
+def _check_one_claim_a_cell(rows: list[tuple[object, ...]], spelled: list[tuple[str, str]]) -> None:
+    line = SALES_FIELDS.index("line")
+    cells: dict[tuple[object, ...], int] = {}
+    for number, row in enumerate(rows):
+        first = cells.setdefault(row[: len(SERIES_KEY) + 1], number)
+        if first != number:
+            raise ValueError(
+                f"line {row[line]}: '{'|'.join(spelled[number])}' is the same as '{'|'.join(spelled[first])}' "
+                f"in line {rows[first][line]}"
+            )
 
 
 def _rows(name: str) -> list[dict[str, str]]:

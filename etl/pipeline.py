@@ -61,10 +61,17 @@ def snapshots_in(
     `address` is where the folder was downloaded from, by default where upstream serves the files today.
     """
     for known in connectors:
+        places: dict[str, list[str]] = {}
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             place = path.relative_to(folder).as_posix()
             file = known.canonical_file(place)
-            if file is None:
+            if file is not None:
+                places.setdefault(file, []).append(place)
+        for file, found in places.items():
+            place = found[0]
+            path = folder / place
+            if len(found) > 1:
+                yield Refusal(file, f"{folder} holds {' and '.join(found)}, which are one file upstream; remove one")
                 continue
             try:
                 content = path.read_bytes()
@@ -116,6 +123,8 @@ def load_bundled(
         source = connector(slug).SOURCE
         with store.writing(engine) as connection:
             store.save_source(connection, source)
+            if keep:  # before the figures, so that a rebuild after a crash has them too
+                keep.mark_bundled()
             receipts = [receipt for of_file in bundle.receipts(slug, folder=folder).values() for receipt in of_file]
             if all(_seen(connection, receipt) for receipt in receipts):
                 continue
@@ -124,8 +133,6 @@ def load_bundled(
                 outcomes = _load_history(connection, source=source, history=history)
             for outcome in outcomes:
                 tell(outcome)
-        if keep:
-            keep.mark_bundled()
 
 
 def rebuild(engine: Engine, *, keep: SnapshotStore, tell: Tell, folder: Path = bundle.FOLDER) -> None:
@@ -185,7 +192,10 @@ def _load_one(connection: Connection, snapshot: Snapshot, *, keep: SnapshotStore
         if store.has_claimed(connection, receipt):
             outcome = Outcome(receipt=receipt, already=True)
         else:
-            contents = harmonize(known.parse(snapshot), reference())
+            seen_on = keep.last_kept(source=snapshot.source, file=snapshot.file) if keep else None
+            if seen_on and receipt.known_on < seen_on:
+                raise OutOfOrder(receipt, loaded=seen_on)
+            contents = _contents(known, snapshot)
             if not snapshot.removals_accepted:
                 checks.check_still_covers(
                     file=snapshot.file,
@@ -210,6 +220,19 @@ def _load_one(connection: Connection, snapshot: Snapshot, *, keep: SnapshotStore
     if keep:
         keep.keep(snapshot)
     return outcome
+
+
+def _contents(known: Connector, snapshot: Snapshot) -> Contents:
+    claims = known.parse(snapshot)
+    try:
+        return harmonize(claims, reference())
+    except ValueError as error:
+        raise Refused(
+            file=snapshot.file,
+            line=0,
+            problem=str(error),
+            remedy="download the file again; if upstream serves it so, etl/harmonize.py has to tell the names apart",
+        ) from error
 
 
 def _load_contents(connection: Connection, *, source: Source, receipt: Receipt, contents: Contents) -> Outcome:

@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -110,6 +111,10 @@ class Snapshot:
         return text
 
 
+def _age(receipt: Receipt) -> tuple[date, str, str]:
+    return receipt.known_on, receipt.retrieved_at.isoformat() if receipt.retrieved_at else "", receipt.file
+
+
 @dataclass(frozen=True)
 class SnapshotStore:
     """The folder of kept snapshots.
@@ -127,9 +132,8 @@ class SnapshotStore:
         named = os.environ.get("SNAPSHOTS")
         if named:
             return cls(Path(named))
-        if database_url.startswith("sqlite:///"):
-            return cls(Path(database_url.removeprefix("sqlite:///")).parent / "snapshots")
-        return cls(Path("snapshots"))
+        beside = re.match(r"sqlite(?:\+\w+)?:///([^?]*)", database_url)
+        return cls((Path(beside[1]).parent if beside else Path()) / "snapshots")
 
     def keep(self, snapshot: Snapshot) -> None:
         """Write the snapshot, content first and receipt last, so that a receipt always has its content."""
@@ -162,17 +166,19 @@ class SnapshotStore:
         """Whether the bundled figures belong to this history; true as well where there is no history yet."""
         return (self.folder / BUNDLED_MARK).exists() or not any(self.folder.glob("*/*/*.json"))
 
+    def last_kept(self, *, source: str, file: str) -> date | None:
+        """The last day of which a snapshot of this file is kept, also where its content was the same as before."""
+        receipts = self.folder.glob(f"{source}/*/{file.replace('/', '--')}.*.json")
+        return max((date.fromisoformat(path.parent.name) for path in receipts), default=None)
+
     def kept(self) -> Iterator[Snapshot]:
         """Every kept snapshot, oldest first.
 
         Raises `Refused` where the content is missing or no longer what its receipt says.
         """
-        found = []
-        for path in self.folder.glob("*/*/*.json"):
-            fields = json.loads(path.read_text())
-            found.append((fields["known_on"], fields["retrieved_at"] or "", fields["file"], path, fields))
-        for *_, path, fields in sorted(found, key=lambda entry: entry[:3]):
-            packed = self.folder / fields["source"] / "content" / f"{fields['sha256']}.gz"
+        found = [(path, *self._receipt(path)) for path in self.folder.glob("*/*/*.json")]
+        for path, receipt, removals_accepted in sorted(found, key=lambda entry: _age(entry[1])):
+            packed = self.folder / receipt.source / "content" / f"{receipt.sha256}.gz"
             try:
                 content = gzip.decompress(packed.read_bytes())
             except (OSError, EOFError, zlib.error) as error:
@@ -180,24 +186,48 @@ class SnapshotStore:
                 problem = f"cannot be unpacked ({error})"
             else:
                 problem = "is not what its receipt says (its checksum differs)"
-            if hashlib.sha256(content).hexdigest() != fields["sha256"]:
+            if hashlib.sha256(content).hexdigest() != receipt.sha256:
                 raise Refused(
                     file=str(packed),
                     line=0,
                     problem=problem,
                     remedy=f"restore it from a backup, or remove it together with the receipt {path}",
                 )
-            retrieved_at = fields["retrieved_at"]
             yield Snapshot(
+                source=receipt.source,
+                file=receipt.file,
+                known_on=receipt.known_on,
+                content=content,
+                origin_url=receipt.origin_url,
+                obtained=receipt.obtained,
+                retrieved_at=receipt.retrieved_at,
+                removals_accepted=removals_accepted,
+            )
+
+    @staticmethod
+    def _receipt(path: Path) -> tuple[Receipt, bool]:
+        """A kept receipt, and whether its file was allowed to cover less time than before."""
+        try:
+            fields = json.loads(path.read_bytes())
+            retrieved_at = fields["retrieved_at"]
+            receipt = Receipt(
                 source=fields["source"],
                 file=fields["file"],
                 known_on=date.fromisoformat(fields["known_on"]),
-                content=content,
                 origin_url=fields["origin_url"],
-                obtained=Obtained(fields["obtained"]),
                 retrieved_at=datetime.fromisoformat(retrieved_at) if retrieved_at else None,
-                removals_accepted=fields["removals_accepted"],
+                sha256=fields["sha256"],
+                bytes=fields["bytes"],
+                obtained=Obtained(fields["obtained"]),
             )
+            return receipt, bool(fields["removals_accepted"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise Refused(
+                file=str(path),
+                line=0,
+                problem=f"is no receipt of a kept snapshot ({error})",
+                remedy="restore it from a backup, or remove it",
+            ) from error
 
     @staticmethod
     def _write(path: Path, content: bytes) -> None:

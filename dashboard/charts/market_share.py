@@ -8,17 +8,28 @@ the reader named.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from dashboard import style
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge, Chart, Point, Reading, Table
+from dashboard.comparability import is_within_market
 from dashboard.metrics import GRAIN_MONTHS, Floats
-from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_start
+from dashboard.sales_lines import (
+    Line,
+    MarketFigures,
+    maker_name,
+    market_figures,
+    month_number,
+    month_start,
+    months_behind,
+)
 from dashboard.selection import By, Measure, PowertrainChoice, Selection, Window
 from dashboard.style import Figure, Look
 from db import queries
@@ -77,8 +88,18 @@ def _chosen(figures: MarketFigures) -> tuple[Line, ...]:
     selection = figures.selection
     if selection.makers or selection.models or selection.by is By.MARKET:
         return tuple(lines)
-    current = [line for line in lines if not np.isnan(line.value[-1]) and line.named[-1]]
+    current = [line for line in lines if not np.isnan(line.value[-1]) and line.named[-1] and not line.is_own_rest]
     return tuple((current or lines)[:DRAWN])
+
+
+def _folded(drawn: Drawn) -> list[Line]:
+    """The named entities at the end of the range that are not drawn."""
+    drawn_keys = {(line.maker, line.model) for line in drawn.lines}
+    return [
+        line
+        for line in drawn.figures.entities
+        if (line.maker, line.model) not in drawn_keys and line.named[-1] and not np.isnan(line.value[-1])
+    ]
 
 
 def _last(values: Floats) -> float:
@@ -98,10 +119,7 @@ def title(drawn: Drawn) -> str:
     """
     figures, selection = drawn.figures, drawn.figures.selection
     when, cars = period_name(figures, -1), f"{place_name(figures)} {_CARS[selection.powertrain]}"
-    ranked = sorted(
-        (line for line in drawn.lines if not np.isnan(line.value[-1])),
-        key=lambda line: -float(line.value[-1]),
-    )
+    ranked = _ranked(drawn)
     if not ranked:
         return _shortest(f"{cars}: nothing of what was asked for is published for {when}", cars)
     if selection.measure is Measure.GROWTH:
@@ -120,20 +138,29 @@ def title(drawn: Drawn) -> str:
             f"{first.name} leads {cars} in {when}: {amount}{of}",
             f"{first.name} leads in {when}: {amount}{of}",
         )
-    rest = _rest_share(figures)
-    unnamed = (
-        f"; {style.share_text(rest)} of the market is unnamed" if whole and rest is not None and rest >= 0.05 else ""
-    )
     has = f"{first.name} has {amount}" if selection.measure is Measure.SHARE else f"{first.name}: {amount}"
     what = (of or f" of {cars}") if selection.measure is Measure.SHARE else f" {cars}"
-    if len(ranked) == 1 or unnamed:
+    rest = _rest_share(figures)
+    if whole and rest is not None and rest >= 0.05:
         return _shortest(
-            f"{has}{what} in {when}{unnamed or change}",
-            f"{has} in {when}{unnamed or change}",
+            f"{has}{what} in {when}; {style.share_text(rest)} of the market is unnamed",
+            f"{has}{what} in {when}; {style.share_text(rest)} unnamed",
+            f"{has}{what} in {when}",
             f"{has} in {when}",
         )
+    if len(ranked) == 1:
+        most = _text(float(first.high[-1]), selection.measure)
+        limit = f", at most {most}" if amount.startswith("at least") else ""
+        return _shortest(f"{has}{limit}{what} in {when}{change}", f"{has}{limit}{what} in {when}", f"{has} in {when}")
     both = f"{first.name} {amount} and {ranked[1].name} {_amount(ranked[1], -1, selection)}"
     return _shortest(f"{both}{what} in {when}", f"{both} in {when}", f"{has} in {when}")
+
+
+def _ranked(drawn: Drawn) -> list[Line]:
+    """The drawn lines that have a figure at the end of the range, largest first; makers' own rests are no finding."""
+    lines = [line for line in drawn.lines if not np.isnan(line.value[-1])]
+    lines = [line for line in lines if not line.is_own_rest] or lines
+    return sorted(lines, key=lambda line: -float(line.value[-1]))
 
 
 def _leads(first: Line, figures: MarketFigures) -> bool:
@@ -143,16 +170,34 @@ def _leads(first: Line, figures: MarketFigures) -> bool:
 
 
 def _growth_title(ranked: Sequence[Line], *, when: str, cars: str) -> str:
-    first, last = ranked[0], ranked[-1]
-    best = f"{first.name} {style.growth_text(float(first.value[-1]))}"
-    if first is last:
-        return _shortest(f"{cars}{when}: {best} on a year before", f"{best} on a year before")
-    worst = f"{last.name} {style.growth_text(float(last.value[-1]))}"
+    """The strongest and the weakest change among those whose sign the bounds leave certain."""
+    when = when.removeprefix("the ")
+    certain = [line for line in ranked if line.low[-1] > 0 or line.high[-1] < 0 or not _is_open(line, Measure.GROWTH)]
+    if not certain:
+        only = ranked[0]
+        low, high = (style.growth_text(float(end[-1])) for end in (only.low, only.high))
+        return _shortest(
+            f"{cars}{when}: {only.name} between {low} and {high} on a year before"
+            if len(ranked) == 1
+            else f"{cars}{when}: unnamed cars leave open who grew on a year before",
+            f"{when}: unnamed cars leave open who grew",
+        )
+    first, last = certain[0], certain[-1]
+    best, worst = (f"{line.name} {_grown(line)}" for line in (first, last))
     return _shortest(
-        f"{cars}{when}: {best} on a year before, {worst}",
-        f"{when}: {best} on a year before, {worst}",
+        *([f"{cars}{when}: {best} on a year before, {worst}"] if first is not last else []),
+        f"{cars}{when}: {best} on a year before",
+        f"{when}: {best} on a year before",
         f"{when}: {best}",
     )
+
+
+def _grown(line: Line) -> str:
+    """A change whose sign is certain: '+12.3 %', or the end of it that is."""
+    if not _is_open(line, Measure.GROWTH):
+        return style.growth_text(float(line.value[-1]))
+    way, least = ("up", float(line.low[-1])) if line.low[-1] > 0 else ("down", -float(line.high[-1]))
+    return f"{way} at least {style.growth_text(least).removeprefix('+')}"
 
 
 def _market_title(ranked: Sequence[Line], figures: MarketFigures, *, when: str) -> str:
@@ -164,7 +209,9 @@ def _market_title(ranked: Sequence[Line], figures: MarketFigures, *, when: str) 
     if len(selection.makers) == 1:
         who = f"{maker_name(selection.makers[0], selection, figures.nouns)}: "
     elif not selection.makers:
-        who = f"{_CARS[selection.powertrain]}: "
+        cars = _CARS[selection.powertrain]
+        is_of_sum = selection.measure is Measure.SHARE and not is_within_market(selection)
+        who = f"Of {len(selection.market)} markets' {cars}: " if is_of_sum else f"{cars}: "
     of = f" of all {_CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
     parts = [f"{line.name} {_amount(line, -1, selection)}" for line in entities]
     return _shortest(
@@ -190,13 +237,30 @@ def _shortest(*candidates: str) -> str:
 
 
 def _amount(line: Line, at: int, selection: Selection) -> str:
-    """A value with its bound: '9.2 %', 'at least 12.1 %'; a difference that the rounding hides is not mentioned."""
+    """A value with its bound: '9.2 %', 'at least 12.1 %', 'at most 5.6 %'."""
+    return _marked(line, at, selection).replace("≥", "at least ").replace("≤", "at most ")
+
+
+def _marked(line: Line, at: int, selection: Selection) -> str:
+    """A value with its bound: '9.2 %', '≥12.1 %', '≤5.6 %' for one that is not named and could be anything up to that.
+
+    A difference that the rounding hides is not marked.
+    """
     value, high = float(line.value[at]), float(line.high[at])
     plain = _text(value, selection.measure)
     if selection.measure is Measure.GROWTH or _text(high, selection.measure) == plain:
         return plain
-    small = high - value <= 0.02 * max(high, 1e-9) if selection.measure is Measure.UNITS else high - value <= 0.001
-    return plain if small else f"at least {plain}"
+    if not line.named[at]:
+        return f"≤{_text(high, selection.measure)}"
+    return f"≥{plain}" if _is_open(line, selection.measure, at) else plain
+
+
+def _is_open(line: Line, measure: Measure, at: int = -1) -> bool:
+    """Whether the unnamed rest leaves the value open by more than a reader would round away."""
+    spare, high = float(line.high[at] - line.low[at]), float(line.high[at])
+    if measure is Measure.UNITS:
+        return spare > 0.02 * max(high, 1e-9)
+    return spare > (0.01 if measure is Measure.GROWTH else 0.001)
 
 
 def _text(value: float, measure: Measure) -> str:
@@ -206,15 +270,16 @@ def _text(value: float, measure: Measure) -> str:
 
 
 def _year_change(line: Line, figures: MarketFigures) -> str:
-    """', +1.2 pp on a year before' where both figures are known and the bounds leave its sign certain."""
+    """', +1.2 pp on a year before' where the bounds leave its sign certain and its size to a rounding."""
     before = np.flatnonzero(figures.start == figures.start[-1] - 12)
     if not len(before) or figures.selection.measure is not Measure.SHARE:
         return ""
     then = int(before[0])
-    change = line.value[-1] - line.value[then]
-    if np.isnan(change) or not (line.low[-1] > line.high[then] or line.high[-1] < line.low[then]):
+    change = float(line.value[-1] - line.value[then])
+    least, most = float(line.low[-1] - line.high[then]), float(line.high[-1] - line.low[then])
+    if np.isnan(change) or not (least > 0 or most < 0) or most - least > 0.001:
         return ""
-    return f", {style.pp_text(float(change))} on a year before"
+    return f", {style.pp_text(change)} on a year before"
 
 
 def period_name(figures: MarketFigures, at: int) -> str:
@@ -228,7 +293,7 @@ def period_name(figures: MarketFigures, at: int) -> str:
     if selection.window is Window.THREE_MONTHS:
         return f"the 3 months to {month}"
     if selection.window is Window.YTD and last_month.month > 1:
-        return f"{last_month.year} to {month.split()[0]}" if last_month.month < 12 else str(last_month.year)
+        return f"Jan to {month}" if last_month.month < 12 else str(last_month.year)
     return style.period_text(month_start(start), selection.grain.value)
 
 
@@ -249,10 +314,7 @@ def _subtitle(figures: MarketFigures) -> str:
         whole = (
             _CARS_LONG[selection.denominator] if selection.denominator is not selection.powertrain else "the same cars"
         )
-        part_of_set = (
-            selection.by is By.MARKET and not selection.makers and selection.denominator is selection.powertrain
-        )
-        of = "the markets' sum" if part_of_set else whole
+        of = "the markets' sum" if selection.by is By.MARKET and not is_within_market(selection) else whole
         what = f"Share of {selection.basis}s, {cars}" + (f", in % of {of}" if of != "the same cars" else ", in %")
     elif selection.measure is Measure.GROWTH:
         what = f"{selection.basis.capitalize()}s of {cars}, change on the same period a year before, in %"
@@ -288,67 +350,104 @@ def _badge(drawn: Drawn) -> Badge:
         month_start(int(figures.start[-1]) + GRAIN_MONTHS[figures.selection.grain.value] - 1), "month"
     )
     known = max(cited.known_on for cited in citations)
-    parts = [f"data to {end}", f"known {known.day} {style.period_text(known, 'month')}"]
+    parts = [f"data to {end}", f"as known {known.day} {style.period_text(known, 'month')}"]
     rest = _rest_share(figures)
     if rest is not None:
         parts.append(f"{style.share_text(1 - rest)} named")
-    bounded = [line for line in drawn.lines if _amount(line, -1, figures.selection).startswith("at least")]
-    if not bounded:
+    if not _open_lines(drawn):
         return Badge(text=" · ".join(parts))
-    return Badge(
-        text=" · ".join(parts),
-        amber=True,
-        reason="Part of this market is published without makers' names: figures marked ≥ are lower bounds.",
-    )
+    marks = "≥ marks a lower bound, ≤ what is not named and could be anything up to there"
+    if figures.selection.measure is Measure.GROWTH:
+        marks = "changes of what it may hide are uncertain"
+    return Badge(text=" · ".join(parts), amber=True, reason=f"Part of this market is published without names: {marks}.")
+
+
+def _open_lines(drawn: Drawn) -> list[Line]:
+    """The drawn lines whose last value the unnamed rest leaves open."""
+    measure = drawn.figures.selection.measure
+    with_figure = [line for line in drawn.lines if not np.isnan(line.value[-1])]
+    return [line for line in with_figure if _is_open(line, measure)]
 
 
 def _notes(drawn: Drawn) -> tuple[str, ...]:
     figures, selection = drawn.figures, drawn.figures.selection
     notes = []
-    bounded = [line for line in drawn.lines if _amount(line, -1, selection).startswith("at least")]
-    if bounded:
-        widest = max(bounded, key=lambda line: line.high[-1])
+    loose = _open_lines(drawn)
+    if loose:
+        widest = max(loose, key=lambda line: line.high[-1] - line.low[-1])
+        low, high = (_text(float(end[-1]), selection.measure) for end in (widest.low, widest.high))
+        what = "≥ marks a lower bound: the" if selection.measure is not Measure.GROWTH else "The"
+        subject = "The change of " if selection.measure is Measure.GROWTH else ""
         notes.append(
-            f"≥ marks a lower bound: the publisher's unnamed rest could hide more. {widest.name} lies between "
-            f"{_text(float(widest.low[-1]), selection.measure)} and {_text(float(widest.high[-1]), selection.measure)}."
+            f"{what} publisher's unnamed rest could hide more. {subject}{widest.name} lies between {low} and {high}."
         )
-    folded = [line for line in figures.entities if line not in drawn.lines and not np.isnan(line.value[-1])]
-    if folded and selection.measure is not Measure.GROWTH:
-        together = _text(float(sum(line.value[-1] for line in folded)), selection.measure)
-        kind = {By.MODEL: "models", By.GROUP: "groups"}.get(selection.by, "makers")
-        notes.append(f"Not drawn: {len(folded)} smaller {kind}, together {together}; all are in the download.")
-    elif folded:
-        notes.append(f"Not drawn: {len(folded)} others; all are in the download.")
-    missing = _later_totals(figures)
-    if missing:
-        notes.append(missing)
+    notes += _fold_notes(drawn)
+    notes += _reach_notes(figures)
     if selection.powertrain is PowertrainChoice.BEV:
         notes.append("Plug-in hybrids are not in these figures.")
-    notes += [f"Publisher's remark on some periods: {remark}" for remark in figures.dataset.warnings[:2]]
+    notes += [f"Publisher's remark on some periods: {remark}" for remark in figures.remarks[:2]]
     return tuple(notes)
 
 
-def _later_totals(figures: MarketFigures) -> str:
-    """A sentence where totals go on after the last period that names makers: the chart ends there, not the market."""
-    selection = figures.selection
-    frame = figures.dataset.frame
-    frame = frame[frame["powertrain"] == selection.powertrain.value]
-    if selection.until or selection.by is By.MARKET or not len(frame):
-        return ""
-    end = int(figures.start[-1]) + GRAIN_MONTHS[selection.grain.value]
-    later = [
-        code
-        for code in selection.market
-        if int(frame.loc[frame["market"] == code, "month"].max()) >= end
-        and not frame.loc[(frame["market"] == code) & (frame["month"] >= end), "maker"]
-        .isin([ALL, OTHER])
-        .eq(False)
-        .any()
-    ]
-    if not later:
-        return ""
-    names = ", ".join(figures.nouns.markets[code] for code in later)
-    return f"After {style.period_text(month_start(end - 1), 'month')} only totals are published for {names}: no makers."
+def _fold_notes(drawn: Drawn) -> list[str]:
+    selection = drawn.figures.selection
+    folded = _folded(drawn)
+    if selection.measure is Measure.GROWTH:
+        return [f"Not drawn: {len(folded)} others; all are in the download."] if folded else []
+    own_rests = [line for line in folded if line.is_own_rest]
+    smaller = [line for line in folded if not line.is_own_rest]
+    notes = []
+    if smaller:
+        together = _text(_together(smaller), selection.measure)
+        notes.append(f"Not drawn: {_smaller(len(smaller), selection)}, together {together}; all are in the download.")
+    if own_rests:
+        notes.append(
+            f"Not drawn: named makers' unnamed models, together {_text(_together(own_rests), selection.measure)}."
+        )
+    return notes
+
+
+def _together(lines: Sequence[Line]) -> float:
+    return float(sum(line.value[-1] for line in lines))
+
+
+def _smaller(count: int, selection: Selection) -> str:
+    kind = {By.MODEL: "model", By.GROUP: "group"}.get(selection.by, "maker")
+    return f"{count} smaller {kind}{'s' if count > 1 else ''}"
+
+
+def _reach_notes(figures: MarketFigures) -> list[str]:
+    """Where a market's figures end before the chart does, or end the chart: the figures end there, not the market."""
+    selection, notes = figures.selection, []
+    names, reach = figures.nouns.markets, figures.reach
+    length = GRAIN_MONTHS[selection.grain.value]
+    end = int(figures.start[-1]) + length
+    asked_to = month_number(selection.until) + 1 if selection.until else max(to.published_to for to in reach.values())
+    totals_only = []
+    if selection.by is not By.MARKET or selection.makers:
+        totals_only = [
+            code for code, to in reach.items() if to.named_to <= end and to.named_to < min(to.published_to, asked_to)
+        ]
+    for code in totals_only:
+        when = f"After {_last_month(reach[code].named_to)} only" if reach[code].named_to else "Only"
+        notes.append(f"{when} totals are published for {names[code]}: no makers.")
+    if selection.by is By.MARKET:
+        drawn = {line.market for line in figures.lines if not np.isnan(line.value[-1])}
+        ended = [code for code in selection.market if code not in drawn and code not in totals_only]
+    else:
+        # The next period was asked for, and is there for other markets of the sum.
+        furthest = min(asked_to, max(to.published_to for to in reach.values()))
+        ended = [code for code, to in reach.items() if to.published_to < end + length <= furthest]
+    for code in ended:
+        to = reach[code].published_to
+        notes.append(
+            f"Figures of {names[code]} end with {_last_month(to)}." if to else f"No figures of {names[code]} are known."
+        )
+    return notes
+
+
+def _last_month(end: int) -> str:
+    return style.period_text(month_start(end - 1), "month")
 
 
 # Drawing
@@ -365,9 +464,7 @@ def draw(reading: Reading, look: Look) -> Figure:
 def _trend(drawn: Drawn, look: Look) -> Figure:
     figures, selection = drawn.figures, drawn.figures.selection
     dates = [month_start(int(month)).isoformat() for month in figures.start]
-    ink = style.INK[look.theme]
     traces: list[dict[str, Any]] = []
-    ends: list[style.LineEnd] = []
     named = bool(selection.makers or selection.models)
     bounded = selection.measure is not Measure.GROWTH
     for line in drawn.lines:
@@ -380,29 +477,21 @@ def _trend(drawn: Drawn, look: Look) -> Figure:
                 "mode": "lines+markers" if len(dates) <= 24 else "lines",
                 "name": style.escape(line.name),
                 "x": dates,
-                "y": _plain(np.where(line.named, line.value, np.nan)),
+                "y": _plain(_visible(line)),
                 "line": {
                     "color": colour,
                     "width": 2.5 if _stands_out(line) else 2,
                     "dash": style.dash(_colour_key(line, selection)),
                 },
                 "marker": {"size": 5, "symbol": style.symbol(_colour_key(line, selection))},
-                "customdata": [[line.market, line.maker, line.model, int(month)] for month in figures.start],
+                "customdata": [_point(line, figures, n) for n in range(len(dates))],
                 "text": [_hover(line, n, selection) for n in range(len(dates))],
                 "hovertemplate": "%{text}",
                 "connectgaps": False,
             }
         )
-        if not np.isnan(line.value[-1]):
-            mark = "≥" if _amount(line, -1, selection).startswith("at least") else ""
-            ends.append(
-                style.LineEnd(
-                    text=f"{line.name} {mark}{_text(float(line.value[-1]), selection.measure)}",
-                    value=float(line.value[-1]),
-                    colour=colour if colour != style.colour(OTHER, look.theme) else ink.quiet,
-                )
-            )
     low, high = _axis_range(drawn, traces)
+    ends = _line_ends(drawn, look, within=(low, high))
     layout = style.layout(
         look,
         xaxis={"type": "date", "hoverformat": _hover_format(selection), **_x_range(figures)},
@@ -430,66 +519,113 @@ def _trend(drawn: Drawn, look: Look) -> Figure:
     return {"data": traces, "layout": layout}
 
 
+def _visible(line: Line) -> Floats:
+    """What is drawn of a line: where the entity is not named there is a gap, never a zero."""
+    return np.where(line.named, line.value, np.nan)
+
+
+def _line_ends(drawn: Drawn, look: Look, *, within: tuple[float, float]) -> list[style.LineEnd]:
+    """A label for each line: its newest value, at the height where the line ends; an older one with its period."""
+    figures, selection = drawn.figures, drawn.figures.selection
+    named = bool(selection.makers or selection.models)
+    ends = []
+    for line in drawn.lines:
+        visible = np.flatnonzero(~np.isnan(_visible(line)))
+        if not np.isnan(line.value[-1]):
+            text = f"{line.name} {_marked(line, -1, selection)}"
+            height = line.value[visible[-1]] if len(visible) else line.high[-1]
+        elif len(visible):
+            when = style.period_text(month_start(int(figures.start[visible[-1]])), selection.grain.value)
+            text = f"{line.name} {_marked(line, visible[-1], selection)} ({when})"
+            height = line.value[visible[-1]]
+        else:
+            continue
+        colour = style.colour(_colour_key(line, selection), look.theme, highlight=named)
+        ends.append(
+            style.LineEnd(
+                text=text,
+                value=float(np.clip(height, *within)),
+                colour=colour if colour != style.colour(OTHER, look.theme) else style.INK[look.theme].quiet,
+            )
+        )
+    return ends
+
+
+@dataclass(frozen=True)
+class _Bar:
+    """One bar: `value` is solid (NaN draws nothing), hatched from there to `high`; `point` names what was clicked."""
+
+    name: str
+    value: float
+    high: float
+    text: str
+    hover: str
+    colour: str
+    point: list[Any]
+
+
+def _plain_bar(name: str, value: float, selection: Selection, colour: str) -> _Bar:
+    text = _text(value, selection.measure)
+    return _Bar(name=name, value=value, high=value, text=text, hover=f"{name}: {text}", colour=colour, point=[])
+
+
+def _point(line: Line, figures: MarketFigures, at: int) -> list[Any]:
+    """What `Point` is made of, as a click hands it over."""
+    return [line.market, line.maker, line.model, int(figures.start[at])]
+
+
 def _bars(drawn: Drawn, look: Look) -> Figure:
     selection = drawn.figures.selection
     rest = [line for line in drawn.figures.lines if line.is_rest and not np.isnan(line.value[0])]
-    folded = [line for line in drawn.figures.entities if line not in drawn.lines and not np.isnan(line.value[0])]
     shown = [line for line in drawn.lines if not np.isnan(line.value[0])]
-    names = [line.name for line in shown]
-    values = [float(line.value[0]) for line in shown]
-    spare = [float(line.high[0] - line.value[0]) if selection.measure is not Measure.GROWTH else 0.0 for line in shown]
-    colours = [style.colour(_colour_key(line, selection), look.theme) for line in shown]
-    texts = [
-        ("≥" if _amount(line, 0, selection).startswith("at least") else "")
-        + _text(float(line.value[0]), selection.measure)
+    bars = [
+        _Bar(
+            name=line.name,
+            value=float(_visible(line)[0]),
+            high=float(line.high[0]) if selection.measure is not Measure.GROWTH else float(line.value[0]),
+            text=_marked(line, 0, selection),
+            hover=_hover(line, 0, selection),
+            colour=style.colour(_colour_key(line, selection), look.theme),
+            point=_point(line, drawn.figures, 0),
+        )
         for line in shown
     ]
-    points = [[line.market, line.maker, line.model, int(drawn.figures.start[0])] for line in shown]
-    hovers = [_hover(line, 0, selection) for line in shown]
     if selection.measure is not Measure.GROWTH and not (selection.makers or selection.models):
-        if folded:
-            kind = {By.MODEL: "models", By.GROUP: "groups"}.get(selection.by, "makers")
-            names.append(f"{len(folded)} smaller {kind}")
-            values.append(float(sum(line.value[0] for line in folded)))
-            spare.append(0.0)
-            colours.append(style.INK[look.theme].axis)
-            texts.append(_text(values[-1], selection.measure))
-            points.append([])
-            hovers.append(f"{names[-1]}: {texts[-1]}")
+        folded = _folded(drawn)
+        smaller = [line for line in folded if not line.is_own_rest]
+        own_rests = [line for line in folded if line.is_own_rest]
+        for name, lines in ((_smaller(len(smaller), selection), smaller), ("makers' unnamed models", own_rests)):
+            if lines:
+                bars.append(_plain_bar(name, _together(lines), selection, style.INK[look.theme].axis))
         for line in rest:
-            names.append(line.name)
-            values.append(float(line.value[0]))
-            spare.append(0.0)
-            colours.append(style.colour(OTHER, look.theme))
-            texts.append(_text(values[-1], selection.measure))
-            points.append([line.market, line.maker, line.model, int(drawn.figures.start[0])])
-            hovers.append(f"{line.name}: {texts[-1]}")
-    ends = [value + more for value, more in zip(values, spare, strict=True)]
+            bar = _plain_bar(line.name, float(line.value[0]), selection, style.colour(OTHER, look.theme))
+            bars.append(replace(bar, point=_point(line, drawn.figures, 0)))
     shared = {
         "type": "bar",
         "orientation": "h",
-        "y": [style.escape(name) for name in names],
-        "customdata": points,
+        "y": [style.escape(bar.name) for bar in bars],
+        "customdata": [bar.point for bar in bars],
+        "hovertext": [style.escape(bar.hover) for bar in bars],
+        "hovertemplate": "%{hovertext}<extra></extra>",
     }
-    hover = {"hovertext": hovers, "hovertemplate": "%{hovertext}<extra></extra>"}
+    ends, colours = [bar.high for bar in bars], [bar.colour for bar in bars]
     # The hatched bar reaches to the high end, the solid one before it to the low end.
     traces: list[dict[str, Any]] = [
         shared
-        | hover
         | {
             "x": ends,
             "marker": {
                 "color": "rgba(0,0,0,0)",
                 "pattern": {"shape": "/", "fgcolor": colours, "fgopacity": 0.55, "size": 9, "solidity": 0.16},
             },
-            "text": texts,
+            "text": [bar.text for bar in bars],
             "textposition": "outside",
             "cliponaxis": False,
         },
-        shared | hover | {"x": values, "marker": {"color": colours}},
+        shared | {"x": _plain(np.array([bar.value for bar in bars])), "marker": {"color": colours}},
     ]
     top = max(ends, default=0.0)
-    bottom = min([0.0, *values])
+    bottom = min([0.0, *ends])
     layout = style.layout(
         look,
         hovermode="closest",
@@ -570,9 +706,10 @@ def _hover(line: Line, at: int, selection: Selection) -> str:
     if np.isnan(value):
         return ""
     text = _text(value, selection.measure)
-    if selection.measure is not Measure.GROWTH and _text(high, selection.measure) != text:
-        return f"{text} to {_text(high, selection.measure)}"
-    return text
+    # Most values are exact, and a text is formed for every point of the chart.
+    if selection.measure is Measure.GROWTH or high == value or (most := _text(high, selection.measure)) == text:
+        return text
+    return f"{text} to {most}"
 
 
 def _axis_range(drawn: Drawn, traces: Sequence[dict[str, Any]]) -> tuple[float, float]:
@@ -601,44 +738,52 @@ def rows(reading: Reading) -> pd.DataFrame:
     """Every entity and the rest, one row a period, with `DOWNLOAD_COLUMNS`."""
     drawn: Drawn = reading.content
     figures, selection = drawn.figures, drawn.figures.selection
+    lines = sorted(figures.lines, key=lambda line: (line.market, line.maker, line.model))
+    there = [np.flatnonzero(~np.isnan(line.value)) for line in lines]
+    counts = [len(periods) for periods in there]
+    period = np.concatenate(there)
+    # Lines are in order, and so are the periods of each: a stable sort by period leaves the lines in order in each.
+    order = np.argsort(period, kind="stable")
     starts = np.array([month_start(int(month)).isoformat() for month in figures.start], dtype=object)
-    sources = ";".join(cited.slug for cited in figures.dataset.citations)
-    parts = []
-    for line in figures.lines:
-        there = ~np.isnan(line.value)
-        count = int(there.sum())
-        parts.append(
-            pd.DataFrame(
-                {
-                    "period_start": starts[there],
-                    "grain": selection.grain.value,
-                    "window": selection.window.value,
-                    "market": line.market,
-                    "basis": selection.basis.value,
-                    "powertrain": selection.powertrain.value,
-                    "of": selection.denominator.value if selection.measure is Measure.SHARE else "",
-                    "maker": line.maker,
-                    "model": line.model,
-                    "maker_name": "Other"
-                    if line.is_rest
-                    else "All makers"
-                    if line.maker == ALL
-                    else maker_name(line.maker, selection, figures.nouns),
-                    "model_name": _model_name(line, figures),
-                    "measure": selection.measure.value,
-                    "value": line.value[there],
-                    "low": line.low[there],
-                    "high": line.high[there],
-                    "unit": "cars" if selection.measure is Measure.UNITS else "fraction",
-                    "flags": _flags(line, there, selection),
-                    "source": sources,
-                    "known_from": pd.to_datetime(line.known[there], unit="D").strftime("%Y-%m-%d") if count else [],
-                },
-                columns=list(DOWNLOAD_COLUMNS),
-            )
-        )
-    frame = pd.concat([part for part in parts if len(part)], ignore_index=True)
-    return frame.sort_values(["period_start", "market", "maker", "model"], kind="stable", ignore_index=True)
+
+    def of_line(words: Sequence[str]) -> Any:
+        return np.repeat(np.array(words, dtype=object), counts)[order]
+
+    def of_point(arrays: Sequence[NDArray[Any]]) -> Any:
+        return np.concatenate([array[periods] for array, periods in zip(arrays, there, strict=True)])[order]
+
+    known = of_point([line.known for line in lines])
+    days = {day: (date(1970, 1, 1) + timedelta(days=day)).isoformat() for day in np.unique(known).tolist()}
+    return pd.DataFrame(
+        {
+            "period_start": starts[period[order]],
+            "grain": selection.grain.value,
+            "window": selection.window.value,
+            "market": of_line([line.market for line in lines]),
+            "basis": selection.basis.value,
+            "powertrain": selection.powertrain.value,
+            "of": selection.denominator.value if selection.measure is Measure.SHARE else "",
+            "maker": of_line([line.maker for line in lines]),
+            "model": of_line([line.model for line in lines]),
+            "maker_name": of_line([_maker_name(line, figures) for line in lines]),
+            "model_name": of_line([_model_name(line, figures) for line in lines]),
+            "measure": selection.measure.value,
+            "value": of_point([line.value for line in lines]),
+            "low": of_point([line.low for line in lines]),
+            "high": of_point([line.high for line in lines]),
+            "unit": "cars" if selection.measure is Measure.UNITS else "fraction",
+            "flags": of_point([_flags(line, selection) for line in lines]),
+            "source": ";".join(cited.slug for cited in figures.dataset.citations),
+            "known_from": [days[day] for day in known.tolist()],
+        },
+        columns=list(DOWNLOAD_COLUMNS),
+    )
+
+
+def _maker_name(line: Line, figures: MarketFigures) -> str:
+    if line.is_rest:
+        return "Other"
+    return "All makers" if line.maker == ALL else maker_name(line.maker, figures.selection, figures.nouns)
 
 
 def _model_name(line: Line, figures: MarketFigures) -> str:
@@ -647,12 +792,11 @@ def _model_name(line: Line, figures: MarketFigures) -> str:
     return "Other models" if line.model == OTHER else figures.nouns.models[line.model]
 
 
-def _flags(line: Line, there: Any, selection: Selection) -> list[str]:
+def _flags(line: Line, selection: Selection) -> NDArray[Any]:
     if line.is_rest:
-        return ["upper_bound"] * int(there.sum())
-    loose = line.high[there] > line.low[there]
+        return np.full(len(line.value), "upper_bound", dtype=object)
     word = "bounded" if selection.measure is Measure.GROWTH else "lower_bound"
-    return [word if open_end else "" for open_end in loose]
+    return np.where(line.high > line.low, np.array(word, dtype=object), "")
 
 
 def table(reading: Reading) -> Table:
@@ -675,38 +819,33 @@ def _cell(line: Line, at: int, selection: Selection) -> str:
     value, low, high = float(line.value[at]), float(line.low[at]), float(line.high[at])
     if np.isnan(value):
         return "–"
-    if selection.measure is Measure.GROWTH:
-        return style.growth_text(value)
     if line.is_rest or _text(low, selection.measure) == _text(high, selection.measure):
         return _text(value, selection.measure)
+    if not line.named[at]:
+        return _marked(line, at, selection)
     return f"{_text(low, selection.measure)} to {_text(high, selection.measure)}"
 
 
 def receipts(connection: Connection, reading: Reading, point: Point) -> pd.DataFrame:
-    """The stored claims behind one point: the entity's, the rest's and the totals', over the point's window."""
+    """The stored claims that add up to one point's cars: the numerator of a share, both windows of a growth."""
     drawn: Drawn = reading.content
     figures, selection = drawn.figures, drawn.figures.selection
-    length = GRAIN_MONTHS[selection.grain.value]
-    end = point.period_start + length
-    opening = point.period_start
-    if selection.window is Window.YTD:
-        opening = point.period_start - point.period_start % 12
-    elif selection.window is not Window.NONE:
-        opening = end - max({Window.THREE_MONTHS: 3, Window.TTM: 12}[selection.window], length)
-    if selection.measure is Measure.GROWTH:
-        opening -= 12
+    spans = months_behind(selection, point.period_start)
     makers = figures.nouns.members.get(point.maker, (point.maker,)) if selection.by is By.GROUP else (point.maker,)
-    return queries.receipts(
+    claims = queries.receipts(
         connection,
         markets=point.market.split("+"),
         basis=selection.basis.value,
         powertrain=selection.powertrain.value,
         makers=makers if point.maker != ALL else None,
-        model=point.model if selection.by is By.MODEL else None,
-        first=month_start(opening),
-        last=month_start(end - 1),
+        # The market's rest is stored as a maker without models.
+        model=point.model if selection.by is By.MODEL and point.maker != OTHER else None,
+        first=month_start(spans[0].start),
+        last=month_start(spans[-1].stop - 1),
         as_of=selection.as_of,
     )
+    months = [month_number(date.fromisoformat(day)) for day in claims["period_start"]]
+    return claims[[any(month in span for span in spans) for month in months]].reset_index(drop=True)
 
 
 MARKET_SHARE = Chart(

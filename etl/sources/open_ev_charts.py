@@ -24,6 +24,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 from typing import Final
 
 import pandas as pd
@@ -52,9 +53,9 @@ _MARKET_FILE = re.compile(r"(?:data/)?data-([A-Z]{2}|global)\.js")
 _GROUP_FILES = ("config.js", "data-general.js", "data/data-general.js")
 
 _INSERT = re.compile(r'db\.insert\(db\.countries\.(\w+), "([^"]*)", db\.dsTypes\.(\w+), "([^"]*)",')
-_FIGURE = re.compile(r'([{,]) ?"([^"]+)": ?(\d+)')
+_FIGURE = re.compile(r'([{,]) ?"([^"]+)": ?([0-9]+)')
 _END = "});"
-_PERIOD = re.compile(r"(20\d\d)-(?:(0[1-9]|1[0-2])|Q([1-4]))")
+_PERIOD = re.compile(r"(20[0-9]{2})-(?:(0[1-9]|1[0-2])|Q([1-4]))")
 _TYPES: Final = {
     "AllCarsByBrand": (Powertrain.ALL, "brand"),
     "AllCarsTotal": (Powertrain.ALL, "total"),
@@ -62,7 +63,7 @@ _TYPES: Final = {
     "ElectricCarsByBrand": (Powertrain.BEV, "brand"),
     "ElectricCarsTotal": (Powertrain.BEV, "total"),
 }
-_DAMAGED_ACCENT = re.compile("[\u00c2\u00c3\u00c4\u00c5][\u0080-\u00bf\u0160-\u017e\u2013-\u2122]|\ufffd")
+_DAMAGED_ACCENT = re.compile("[\u00c2\u00c3\u00c4\u00c5][\u0080-\u00bf\u0152-\u0192\u02c6\u02dc\u2013-\u2122]|\ufffd")
 _Header = tuple[str, Powertrain, str, str, int]
 _REDOWNLOAD = "download the file again; if upstream serves it so, the connector has to learn the new form"
 
@@ -111,7 +112,9 @@ def _parse_market(snapshot: Snapshot) -> Claims:
     number = 0
 
     def refuse(problem: str, *, line: int | None = None, remedy: str = _REDOWNLOAD, value: str = "") -> Refused:
-        return Refused(file=snapshot.file, line=line or number, problem=problem, remedy=remedy, value=value[:200])
+        return Refused(
+            file=snapshot.file, line=number if line is None else line, problem=problem, remedy=remedy, value=value[:200]
+        )
 
     record: list[tuple[str, int, int]] | None = None
     header: _Header | None = None
@@ -122,10 +125,11 @@ def _parse_market(snapshot: Snapshot) -> Claims:
                 opening, key, digits = figure.groups()
                 if (opening == "{") != (not record):
                     raise refuse("a record's figures do not begin with '{' and go on with ','", value=line)
-                units = int(digits)
-                if units == 0 or len(digits) > 9:
-                    raise refuse(f"{digits} is not a number of cars (upstream leaves out what is zero)", value=line)
-                record.append((key, units, number))
+                if digits.startswith("0") or len(digits) > 9:
+                    raise refuse(
+                        f"{digits[:20]} is not a number of cars (upstream leaves out what is zero)", value=line
+                    )
+                record.append((key, int(digits), number))
             elif not line:
                 continue
             elif line == _END:
@@ -188,22 +192,33 @@ def _record_rows(
         level = "total"
     rows: list[tuple[object, ...]] = []
     for key, units, line in record:
-        brand, bar, model = key.partition("|")
-        if _DAMAGED_ACCENT.search(key):
-            raise refuse(f"'{key}' has damaged accents: the file was saved in the wrong encoding", line=line)
-        if level == "total":
-            brand, model = ALL, ALL
-        elif key == OTHER:
-            model = ALL
-        elif level == "model":
-            if not (brand.strip() and bar and model.strip()) or "|" in model:
-                raise refuse(f"'{key}' is no 'Brand|Model'", line=line)
-        elif bar:
-            raise refuse(f"'{key}' names a model in a record by brand", line=line)
-        else:
-            model = ALL
+        try:
+            brand, model = _names(key, level)
+        except ValueError as error:
+            raise refuse(str(error), line=line) from error
         rows.append((period, powertrain, brand, model, units, line, text))
     return rows
+
+
+@cache
+def _names(key: str, level: str) -> tuple[str, str]:
+    """Brand and model of a key in a record by model, by brand or of a total; `ValueError` for a key that is none."""
+    brand, bar, model = key.partition("|")
+    if _DAMAGED_ACCENT.search(key):
+        raise ValueError(f"'{key}' has damaged accents: the file was saved in the wrong encoding")
+    if key != OTHER and (brand.casefold() in (ALL, OTHER) or (model != OTHER and model.casefold() in (ALL, OTHER))):
+        raise ValueError(f"'{key}' is a word with a meaning of its own here, no maker or model")
+    if level == "total":
+        return ALL, ALL
+    if key == OTHER:
+        return OTHER, ALL
+    if level == "model":
+        if not (brand.strip() and bar and model.strip()) or "|" in model:
+            raise ValueError(f"'{key}' is no 'Brand|Model'")
+        return brand, model
+    if bar:
+        raise ValueError(f"'{key}' names a model in a record by brand")
+    return brand, ALL
 
 
 def _sales_frame(rows: list[tuple[object, ...]], *, market: str) -> pd.DataFrame:
@@ -231,6 +246,7 @@ def _sales_frame(rows: list[tuple[object, ...]], *, market: str) -> pd.DataFrame
 def _parse_groups(snapshot: Snapshot) -> Claims:
     """Group membership from the object `companyGroups`; a brand in no group is its own company."""
     rows: list[tuple[str, str, int]] = []
+    members: set[str] = set()
     group: str | None = None
     inside = False
     number = 0
@@ -241,13 +257,23 @@ def _parse_groups(snapshot: Snapshot) -> Claims:
             continue
         if line in ("{", "}", "};", "]", "],", "=", "") or line.startswith("//"):
             if line == "};":
+                inside = False
                 break
             continue
         name = re.fullmatch(r'[{,]? ?"([^"]+)":(?: \[)?', line)
         brand = re.fullmatch(r'[\[,] ?"([^"]+)"\]?,?', line)
         if name:
             group = name[1]
+        elif brand and brand[1] in members:
+            raise Refused(
+                file=snapshot.file,
+                line=number,
+                problem=f"'{brand[1]}' stands in two groups or twice in one",
+                remedy=_REDOWNLOAD,
+                value=line[:200],
+            )
         elif brand and group:
+            members.add(brand[1])
             rows.append((brand[1], group, number))
         else:
             raise Refused(
@@ -257,8 +283,15 @@ def _parse_groups(snapshot: Snapshot) -> Claims:
                 remedy=_REDOWNLOAD,
                 value=line[:200],
             )
+    if inside:
+        raise Refused(
+            file=snapshot.file,
+            line=number,
+            problem="the file ends inside companyGroups",
+            remedy="it is truncated: download it again",
+        )
     if not rows:
-        raise Refused(file=snapshot.file, line=number, problem="holds no companyGroups", remedy=_REDOWNLOAD)
+        raise Refused(file=snapshot.file, line=0, problem="holds no companyGroups", remedy=_REDOWNLOAD)
     return Claims(
         sales=pd.DataFrame(columns=list(CLAIM_COLUMNS)),
         groups=pd.DataFrame(rows, columns=["maker", "group", "line"])[list(GROUP_COLUMNS)],

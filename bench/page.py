@@ -1,0 +1,125 @@
+"""The first page in Chromium, cold and reloaded, against an empty Dash page with one chart; and requests a second."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter, sleep
+
+from playwright.sync_api import Browser, sync_playwright
+
+from bench.charts import bundled_database
+from bench.report import Row
+
+REPEATS = 7
+REQUESTS, CLIENTS = 400, 8
+_OURS, _EMPTY = 8151, 8152
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+_QUERY = "/charts/market-share.json?since=2026-01"
+
+
+def measure() -> list[Row]:
+    """The rows of the page benchmark: medians of alternating loads, each with an empty browser cache."""
+    with TemporaryDirectory() as name:
+        bundled_database(Path(name) / "ev_market.sqlite")
+        ours = {"DATABASE_URL": f"sqlite:///{name}/ev_market.sqlite", "PORT": str(_OURS), "HOST": "127.0.0.1"}
+        empty = ["-m", "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{_EMPTY}", "bench.empty_page:server"]
+        with _serving(["-m", "dashboard"], ours, _OURS), _serving(empty, {}, _EMPTY):
+            cold: dict[int, list[float]] = {_OURS: [], _EMPTY: []}
+            again: dict[int, list[float]] = {_OURS: [], _EMPTY: []}
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=_chromium(), args=_FLAGS)
+                for _ in range(REPEATS):
+                    for port, path in ((_EMPTY, "/"), (_OURS, "/market")):
+                        first, second = _views(browser, f"http://127.0.0.1:{port}{path}")
+                        cold[port].append(first)
+                        again[port].append(second)
+                browser.close()
+            rate, bare = _requests_a_second(_OURS, _QUERY), _requests_a_second(_EMPTY, "/_dash-layout")
+    return [
+        Row("first view, cold, against an empty Dash page", median(cold[_OURS]), median(cold[_EMPTY]), "s", 1.0),
+        Row("first view, cold, against 2 s", median(cold[_OURS]), 2.0, "s", 1.0),
+        Row("reload, against an empty Dash page", median(again[_OURS]), median(again[_EMPTY]), "s", 1.0),
+        Row("reload, against 1 s", median(again[_OURS]), 1.0, "s", 1.0),
+        Row(
+            "seconds a request (a download of figures), against a constant Dash response", 1 / rate, 1 / bare, "s", None
+        ),
+    ]
+
+
+def _chromium() -> str:
+    for name in ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"):
+        if Path(name).exists():
+            return name
+    sys.exit("error: the page benchmark needs Chromium; run: make browser")
+
+
+@contextmanager
+def _serving(arguments: list[str], settings: dict[str, str], port: int) -> Iterator[None]:
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        env={**os.environ, **settings},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(300):
+            try:
+                _get(port, "/")
+                break
+            except OSError:
+                sleep(0.1)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _get(port: int, path: str) -> bytes:
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    body = response.read()
+    connection.close()
+    if response.status >= 400:
+        raise OSError(f"{path}: {response.status}")
+    return body
+
+
+def _views(browser: Browser, address: str) -> tuple[float, float]:
+    """Seconds from navigation to the first drawn line of a chart: with an empty cache, and reloaded."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    began = perf_counter()
+    page.goto(address, wait_until="commit")
+    page.wait_for_selector(".main-svg .scatterlayer .trace path", state="attached", timeout=60_000)
+    first = perf_counter() - began
+    sleep(0.5)
+    began = perf_counter()
+    page.reload(wait_until="commit")
+    page.wait_for_selector(".main-svg .scatterlayer .trace path", state="attached", timeout=60_000)
+    second = perf_counter() - began
+    context.close()
+    return first, second
+
+
+def _requests_a_second(port: int, path: str) -> float:
+    _get(port, path)
+    began = perf_counter()
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        list(clients.map(lambda _: _get(port, path), range(REQUESTS)))
+    return REQUESTS / (perf_counter() - began)

@@ -1,0 +1,93 @@
+"""Serves the app: `python -m dashboard`, on HOST and PORT (127.0.0.1:8050), from DATABASE_URL."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+from typing import Any, NoReturn
+
+from flask import Flask
+
+from dashboard import plotly_bundle
+from dashboard.app import create_app
+from db.store import DEFAULT_URL, StoreError, open_engine, ready
+
+WORKERS = 2
+THREADS = 4
+
+
+def main() -> None:
+    """Serve until interrupted; one line and exit code 1 where that cannot be."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    logging.getLogger("dashboard").setLevel(logging.INFO)
+    host = os.environ.get("HOST") or "127.0.0.1"
+    try:
+        port = int(os.environ.get("PORT") or 8050)
+        engine = open_engine(os.environ.get("DATABASE_URL") or DEFAULT_URL)
+        ready(engine)
+    except ValueError:
+        _fail(f"PORT={os.environ['PORT']} is no number")
+    except StoreError as error:
+        _fail(str(error))
+    _check_free(host, port)
+    server = create_app(engine, address=os.environ.get("PUBLIC_URL", "").rstrip("/")).server
+    plotly_bundle.script()
+    # Workers are forked off this process: none may inherit its connections.
+    engine.dispose()
+    print(f"EV Market is on http://{host}:{port} (Ctrl-C ends it)", flush=True)
+    if sys.platform == "win32":
+        _serve_by_waitress(server, host=host, port=port)
+    else:
+        _serve_by_gunicorn(server, host=host, port=port)
+
+
+def _check_free(host: str, port: int) -> None:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            if sys.platform != "win32":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        _fail(f"{host}:{port} cannot be served ({reason}); choose another with PORT=8051 or HOST")
+
+
+def _serve_by_gunicorn(server: Flask, *, host: str, port: int) -> None:
+    from gunicorn.app.base import BaseApplication
+
+    class Served(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            settings: dict[str, Any] = {
+                "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+                "workers": WORKERS,
+                "threads": THREADS,
+                "worker_class": "gthread",
+                "preload_app": True,
+                "timeout": 120,
+                "loglevel": "warning",
+            }
+            for name, value in settings.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Flask:
+            return server
+
+    Served().run()
+
+
+def _serve_by_waitress(server: Flask, *, host: str, port: int) -> None:
+    from waitress import serve  # type: ignore[import-untyped]
+
+    serve(server, host=host, port=port, threads=WORKERS * THREADS)
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

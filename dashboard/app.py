@@ -1,0 +1,259 @@
+"""The app: Dash on Flask, with the pages, downloads, health and the headers of every response.
+
+An app keeps nothing but its engine, so any number of workers may serve it, and several may live in one process.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import date
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote, urlsplit
+
+from dash import Dash, Input, Output, State, dcc, html
+from dash.development.base_component import Component
+from flask import Flask, Response, g, redirect, request
+from markupsafe import escape
+
+from dashboard import downloads, plotly_bundle
+from dashboard.downloads import Problem
+from dashboard.pages import PAGES
+from dashboard.pages.page import PRODUCT, Page, Site, framed, look_name
+from db import queries
+from db.schema import SCHEMA_VERSION
+from db.store import StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+_log = logging.getLogger(__name__)
+
+_INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>
+{%metas%}
+<title>{%title%}</title>
+<link rel="icon" type="image/svg+xml" href="/assets/icon.svg">
+<script src="/assets/page.js"></script>
+<link rel="preload" as="fetch" href="/_dash-layout" crossorigin>
+<link rel="preload" as="fetch" href="/_dash-dependencies" crossorigin>
+<link rel="preload" as="font" type="font/woff2" href="/assets/fonts/OpenSans-Regular.woff2" crossorigin>
+<link rel="preload" as="script" href="/_dash-component-suites/plotly/package_data/plotly.min.js">
+<link rel="preload" as="script" href="/_dash-component-suites/dash/dcc/async-graph.js">
+<link rel="preload" as="script" href="/_dash-component-suites/dash/dcc/async-dropdown.js">
+{%css%}
+</head>
+<body>
+{%app_entry%}
+<noscript>The charts need JavaScript. Their data are at /charts/market-share.csv, .json, .png and .svg.</noscript>
+<footer>
+{%config%}
+{%scripts%}
+{%renderer%}
+</footer>
+</body>
+</html>"""
+
+
+class _App(Dash):
+    """Dash without the bundle of its table, which no page uses."""
+
+    def interpolate_index(self, *args: Any, **parts: Any) -> str:
+        lines = parts["scripts"].splitlines()
+        parts["scripts"] = "\n".join(line for line in lines if "/dash_table/" not in line)
+        page = _page_at(request.path)
+        parts["title"] = f"{page.name} – {PRODUCT}" if page else PRODUCT
+        if page:
+            parts["metas"] += f'\n<meta name="description" content="{escape(page.description)}">'
+        return str(super().interpolate_index(*args, **parts))  # type: ignore[no-untyped-call]
+
+
+def create_app(engine: Engine, *, address: str = "", today: Callable[[], date] = date.today) -> Dash:
+    """The app on a database.
+
+    `address` is where others reach it, for the links in pictures; `today` says which day it is.
+    """
+    site = Site(engine=engine, address=address)
+    server = Flask(__name__, static_folder=None)
+    server.config["COMPRESS_ALGORITHM"] = ["br", "gzip"]
+    # Compressing a file while it is sent would leave it open.
+    server.config["COMPRESS_STREAMS"] = False
+    server.config["COMPRESS_MIMETYPES"] = [
+        "text/html",
+        "text/css",
+        "text/csv",
+        "text/javascript",
+        "application/json",
+        "image/svg+xml",
+    ]
+    app = _App(
+        __name__,
+        server=cast(Any, server),
+        title=PRODUCT,
+        update_title="",
+        compress=True,
+        suppress_callback_exceptions=True,
+        index_string=_INDEX,
+        assets_ignore=r"page\.js",
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+    )
+    app.layout = lambda: _layout(site)
+    _register_fallback(app, site)
+    for page in PAGES:
+        page.register(app, site)
+    _add_routes(server, site, today)
+    _add_headers(server, csp=_content_security_policy(app))
+    # Dash serves only the scripts that it has named in a page. A worker that has not served one yet must know them too.
+    with server.test_request_context(PAGES[0].path):
+        app.index()
+    return app
+
+
+def _page_at(path: str) -> Page | None:
+    return next((page for page in PAGES if page.path == path.rstrip("/")), None)
+
+
+def _layout(site: Site) -> Component:
+    """The page that the browser is at, with its chart drawn.
+
+    Dash asks for the layout by itself, so the page is known from the referrer. A browser that does not tell it gets an
+    empty page, which then asks for its content.
+    """
+    came_from = urlsplit(request.referrer or "")
+    page = _page_at(came_from.path)
+    if page is None:
+        return html.Div([dcc.Location(id="place", refresh=False), html.Div(id="page")])
+    return _page(site, page, came_from.query)
+
+
+def _page(site: Site, page: Page, query: str) -> Component:
+    return framed(PAGES, page, page.layout(site, query, look_name(request.cookies.get("look", ""))))
+
+
+def _register_fallback(app: Dash, site: Site) -> None:
+    @app.callback(
+        Output("page", "children"), Input("place", "pathname"), State("place", "search"), prevent_initial_call=True
+    )
+    def show(pathname: str | None, search: str | None) -> Component:
+        return _page(site, _page_at(pathname or "") or PAGES[0], (search or "").removeprefix("?"))
+
+
+# Routes beside the pages
+
+
+def _add_routes(server: Flask, site: Site, today: Callable[[], date]) -> None:
+    @server.before_request
+    def begin() -> Any:
+        g.began = perf_counter()
+        if request.path == plotly_bundle.URL:
+            return _plotly()
+        if request.url_rule is not None and request.url_rule.rule == "/<path:path>" and not _page_at(request.path):
+            return _not_found()
+        if request.path == "/":
+            return redirect(
+                PAGES[0].path + (f"?{request.query_string.decode('latin-1')}" if request.query_string else "")
+            )
+        return None
+
+    @server.get("/health")
+    def health() -> Any:
+        try:
+            days = [each["last_snapshot"] for each in queries.status(site.engine)["sources"] if each["last_snapshot"]]
+        except StoreError as error:
+            return _text(503, str(error))
+        last = max(days, default=None)
+        found = {
+            "status": "ok",
+            "schema_version": SCHEMA_VERSION,
+            "last_snapshot": last.isoformat() if last else None,
+            "days_since_snapshot": (today() - last).days if last else None,
+        }
+        return server.json.response(found)
+
+    @server.get("/charts/<slug>.<format>")
+    def chart_file(slug: str, format: str) -> Any:
+        query = request.query_string.decode("utf-8", "replace")
+        made = downloads.answer(site.engine, slug, format, query, site=site.address)
+        if isinstance(made, Problem):
+            return _text(made.status, made.text)
+        response = Response(made.body, content_type=made.content_type)
+        response.headers["Content-Disposition"] = f'attachment; filename="{made.filename}"'
+        response.headers["Cache-Control"] = "no-cache"
+        response.set_etag(made.etag)
+        return response.make_conditional(request)
+
+    @server.get("/charts/<slug>")
+    def live_chart(slug: str) -> Any:
+        for page in PAGES:
+            if slug in (chart.slug for chart in page.charts):
+                query = request.query_string.decode("latin-1")
+                return redirect(page.path + (f"?{query}" if query else ""))
+        return _not_found()
+
+    @server.errorhandler(500)
+    def failed(_error: Exception) -> Response:
+        return _text(500, "something went wrong here; the reason is in the server's log")
+
+
+def _plotly() -> Any:
+    script = plotly_bundle.script()
+    accepts_gzip = request.accept_encodings.quality("gzip") > 0
+    response = Response(script.gzipped if accepts_gzip else script.plain, content_type="text/javascript; charset=utf-8")
+    if accepts_gzip:
+        response.headers["Content-Encoding"] = "gzip"
+    response.headers["Vary"] = "Accept-Encoding"
+    response.headers["Cache-Control"] = "no-cache"
+    response.set_etag(script.etag)
+    return response.make_conditional(request)
+
+
+def _text(status: int, line: str) -> Response:
+    return Response(" ".join(line.split()) + "\n", status=status, content_type="text/plain; charset=utf-8")
+
+
+def _not_found() -> Response:
+    links = "".join(f'<li><a href="{page.path}">{escape(page.name)}</a></li>' for page in PAGES)
+    body = (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Not found – {PRODUCT}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<link rel="icon" type="image/svg+xml" href="/assets/icon.svg">'
+        '<script src="/assets/page.js"></script><link rel="stylesheet" href="/assets/style.css"></head>'
+        '<body><main class="not-found"><h1>There is no such page</h1><p>The pages are:</p>'
+        f"<ul>{links}</ul></main></body></html>"
+    )
+    return Response(body, status=404, content_type="text/html; charset=utf-8")
+
+
+# Headers and the log
+
+
+def _content_security_policy(app: Dash) -> str:
+    return "; ".join(
+        (
+            "default-src 'self'",
+            f"script-src 'self' {' '.join(app.csp_hashes())}",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+def _add_headers(server: Flask, *, csp: str) -> None:
+    @server.after_request
+    def finish(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = csp
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "same-origin"
+        response.headers["X-Frame-Options"] = "DENY"
+        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        if request.path.startswith("/_dash-layout"):
+            response.headers["Cache-Control"] = "no-store"
+        milliseconds = (perf_counter() - g.began) * 1000 if "began" in g else 0.0
+        _log.info("%s %s %d %.0f ms", request.method, quote(request.path), response.status_code, milliseconds)
+        return response

@@ -1,0 +1,81 @@
+// What the browser does by itself: colours, copying a link, folding the control bar, and telling which point is meant.
+(() => {
+  const root = document.documentElement;
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const narrow = matchMedia("(max-width: 640px)");
+
+  const choice = () => {
+    try { return localStorage.getItem("theme") || "auto"; } catch { return "auto"; }
+  };
+  const look = () => {
+    const theme = choice() === "auto" ? (dark.matches ? "dark" : "light") : choice();
+    return `${theme}-${narrow.matches ? "narrow" : "wide"}`;
+  };
+  const paint = () => {
+    root.dataset.theme = look().split("-")[0];
+    document.cookie = `look=${look()}; path=/; max-age=31536000; samesite=lax`;
+    for (const button of document.querySelectorAll("[data-theme-choice]"))
+      button.setAttribute("aria-pressed", String(button.dataset.themeChoice === choice()));
+    // The chart's colours are drawn by the server; it draws again only where it had another look in mind.
+    const drawn = document.querySelector("[data-look]");
+    if (drawn && drawn.dataset.look !== look()) {
+      drawn.dataset.look = look();
+      window.dash_clientside.set_props("look", { data: look() });
+    }
+  };
+  paint();
+  dark.addEventListener("change", paint);
+  narrow.addEventListener("change", paint);
+  window.addEventListener("storage", paint);
+  new MutationObserver((_, observer) => {
+    if (!document.querySelector("[data-look]")) return;
+    observer.disconnect();
+    paint();
+  }).observe(root, { childList: true, subtree: true });
+
+  const copy = async (text) => {
+    if (navigator.clipboard) return navigator.clipboard.writeText(text);
+    const field = document.createElement("textarea");
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  };
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    if (button.dataset.themeChoice) {
+      try { localStorage.setItem("theme", button.dataset.themeChoice); } catch { /* kept for this page only */ }
+      paint();
+    } else if (button.dataset.toggles) {
+      const open = document.getElementById(button.dataset.toggles).classList.toggle("open");
+      button.setAttribute("aria-expanded", String(open));
+    } else if (button.dataset.copy) {
+      const label = button.textContent;
+      await copy(location.origin + location.pathname + button.dataset.copy);
+      button.textContent = "Copied";
+      setTimeout(() => { button.textContent = label; }, 1500);
+    } else if (button.dataset.point) {
+      window.dash_clientside.set_props("point", { data: JSON.parse(button.dataset.point) });
+    }
+  });
+
+  // With one label for all lines, a click is on every line at once: the nearest one to the pointer is meant.
+  let pointer = { x: 0, y: 0 };
+  document.addEventListener("mousedown", (event) => { pointer = { x: event.clientX, y: event.clientY }; }, true);
+  const distance = (point, frame) =>
+    Math.hypot(point.xPixel + frame.left - pointer.x, point.yPixel + frame.top - pointer.y) || 0;
+  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+    page: {
+      nearest: (click) => {
+        const points = ((click || {}).points || []).filter((point) => (point.customdata || []).length === 4);
+        if (!points.length) return window.dash_clientside.no_update;
+        const frame = document.querySelector("#plot .js-plotly-plot").getBoundingClientRect();
+        points.sort((a, b) => distance(a, frame) - distance(b, frame));
+        return points[0].customdata;
+      },
+    },
+  });
+})();

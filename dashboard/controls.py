@@ -1,0 +1,328 @@
+"""The control bar: it edits a Selection, one name at a time.
+
+`bar` draws it, `values` and `options` bring it up to date, and `edited` is a selection after the reader has changed one
+control. Names of a selection without a control here stay as they are in the link.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from dashboard.charts.chart import Chart
+from dashboard.selection import By, InvalidSelection, Measure, PowertrainChoice, Selection, Window
+from db.queries import Nouns
+from db.vocabulary import Grain
+
+CONTROLS = (
+    "market",
+    "makers",
+    "models",
+    "by",
+    "measure",
+    "powertrain",
+    "of",
+    "grain",
+    "window",
+    "since",
+    "until",
+    "as_of",
+)
+"""The names of a selection that the bar edits, in keyboard order."""
+
+WITH_OPTIONS = ("market", "makers", "models")
+"""The controls whose options depend on the data and on the selection."""
+
+_LABELS = {
+    "market": "Markets",
+    "makers": "Makers",
+    "models": "Models",
+    "by": "By",
+    "measure": "Measure",
+    "powertrain": "Cars",
+    "of": "Share of",
+    "grain": "Period",
+    "window": "Summed over",
+    "since": "From",
+    "until": "To",
+    "as_of": "As known on",
+}
+_HINTS = {
+    "makers": "the largest",
+    "models": "the largest",
+    "since": "YYYY-MM",
+    "until": "YYYY-MM",
+    "as_of": "YYYY-MM-DD",
+}
+_TITLES = {
+    "since": "First month, such as 2023-01; empty for the first that is published",
+    "until": "Last month, such as 2026-06; empty for the latest",
+    "as_of": "See the figures as they were known at the end of a day, such as 2025-12-31; empty for now",
+}
+_CHOICES: dict[str, tuple[tuple[str, str], ...]] = {
+    "by": (
+        (By.MAKER, "Brand"),
+        (By.GROUP, "Group"),
+        (By.MODEL, "Model"),
+        (By.MARKET, "Market"),
+    ),
+    "measure": (
+        (Measure.SHARE, "Share"),
+        (Measure.UNITS, "Cars"),
+        (Measure.GROWTH, "Growth"),
+        (Measure.RANK, "Rank"),
+        (Measure.HHI, "HHI"),
+    ),
+    "powertrain": (
+        (PowertrainChoice.BEV, "BEV"),
+        (PowertrainChoice.PHEV, "PHEV"),
+        (PowertrainChoice.NEV, "NEV"),
+        (PowertrainChoice.ALL, "All"),
+    ),
+    "of": (
+        (PowertrainChoice.BEV, "BEV"),
+        (PowertrainChoice.NEV, "NEV"),
+        (PowertrainChoice.ALL, "All cars"),
+    ),
+    "grain": ((Grain.MONTH, "Month"), (Grain.QUARTER, "Quarter"), (Grain.YEAR, "Year")),
+    "window": (
+        (Window.NONE, "1 period"),
+        (Window.THREE_MONTHS, "3 months"),
+        (Window.TTM, "12 months"),
+        (Window.YTD, "Year to date"),
+    ),
+}
+_WORDS: dict[str, Any] = {
+    "by": By,
+    "measure": Measure,
+    "powertrain": PowertrainChoice,
+    "of": PowertrainChoice,
+    "grain": Grain,
+    "window": Window,
+}
+_ALSO_FOUND_AS = {"GB": "UK Great Britain Britain England", "WORLD": "Global", "US": "USA America", "EU": "Europe"}
+
+
+def aria(**names: str) -> dict[str, Any]:
+    """`aria-` attributes of a component."""
+    return {f"aria-{name}": value for name, value in names.items()}
+
+
+def data(**names: str) -> dict[str, Any]:
+    """`data-` attributes of a component, which the page's script reads; `theme_choice` is `data-theme-choice`."""
+    return {f"data-{name.replace('_', '-')}": value for name, value in names.items()}
+
+
+def control_id(name: str) -> str:
+    """The page's id of a control."""
+    return f"control-{name.replace('_', '-')}"
+
+
+def field_id(name: str) -> str:
+    """The page's id of a control with its label, which is hidden where the control has no meaning."""
+    return f"field-{name.replace('_', '-')}"
+
+
+def values(selection: Selection) -> dict[str, Any]:
+    """The value of each control for a selection."""
+    return {
+        "market": list(selection.market),
+        "makers": list(selection.makers),
+        "models": list(selection.models),
+        "by": selection.by.value,
+        "measure": selection.measure.value,
+        "powertrain": selection.powertrain.value,
+        "of": selection.denominator.value,
+        "grain": selection.grain.value,
+        "window": selection.window.value,
+        "since": f"{selection.since:%Y-%m}" if selection.since else "",
+        "until": f"{selection.until:%Y-%m}" if selection.until else "",
+        "as_of": selection.as_of.isoformat() if selection.as_of else "",
+    }
+
+
+def same(shown: Any, value: Any) -> bool:
+    """Whether a control shows a value, in whatever order, and with nothing for the empty one."""
+    if isinstance(value, list):
+        return bool(sorted(shown or ()) == value)
+    return bool((shown or "") == value)
+
+
+def hidden(selection: Selection) -> frozenset[str]:
+    """The controls that mean nothing for a selection."""
+    without: set[str] = set()
+    if selection.by is not By.MODEL:
+        without.add("models")
+    if selection.measure is not Measure.SHARE:
+        without.add("of")
+    return frozenset(without)
+
+
+def edited(selection: Selection, name: str, value: Any, *, defaults: Selection, nouns: Nouns) -> Selection:
+    """The selection after one control got a value; what the change leaves without a meaning is dropped.
+
+    Raises `InvalidSelection` for a value that is none of the name's.
+    """
+    if name not in CONTROLS:
+        raise InvalidSelection(f"'{name}' is no control", name=name, valid=CONTROLS)
+    if name in WITH_OPTIONS:
+        slugs = tuple(sorted(str(slug) for slug in value or ()))
+        if name == "market":
+            return replace(selection, market=slugs or defaults.market)
+        if name == "makers" and selection.models:
+            models = tuple(slug for slug in selection.models if not slugs or nouns.model_makers.get(slug) in slugs)
+            return replace(selection, makers=slugs, models=models)
+        return replace(selection, makers=slugs) if name == "makers" else replace(selection, models=slugs)
+    # The grammar of links is the grammar of these controls.
+    query = urlencode({name: str(value or "").strip()})
+    chosen = getattr(Selection.from_query(query, defaults=defaults), name)
+    if name in ("since", "until"):
+        return _in_order(replace(selection, **{name: chosen}), name)
+    if name == "of":
+        return replace(selection, of=None if chosen is selection.powertrain else chosen)
+    if name == "by":
+        return _regrouped(selection, chosen, nouns=nouns)
+    return replace(selection, **{name: chosen})
+
+
+def _in_order(selection: Selection, changed: str) -> Selection:
+    """A range that the change turned round loses its other end."""
+    if selection.since and selection.until and selection.since > selection.until:
+        return replace(selection, until=None) if changed == "since" else replace(selection, since=None)
+    return selection
+
+
+def _regrouped(selection: Selection, by: By, *, nouns: Nouns) -> Selection:
+    """The same makers as brands or as the groups that they belong to; models are kept for models only."""
+    makers = set(selection.makers)
+    if by is By.GROUP:
+        group_of = {brand: group for group, brands in nouns.members.items() for brand in brands}
+        makers = {group_of.get(slug, slug) for slug in makers}
+    else:
+        makers = {brand for slug in makers for brand in _brands(slug, nouns)}
+    models = selection.models if by is By.MODEL else ()
+    return replace(selection, by=by, makers=tuple(sorted(makers)), models=models)
+
+
+def _brands(slug: str, nouns: Nouns) -> tuple[str, ...]:
+    return (slug,) if slug in nouns.makers else nouns.members.get(slug, ())
+
+
+def options(name: str, selection: Selection, nouns: Nouns) -> list[dict[str, str]]:
+    """The options of a control with `WITH_OPTIONS`: regions before countries, groups before brands."""
+    if name == "market":
+        regions = sorted(nouns.regions, key=lambda code: nouns.markets[code])
+        countries = sorted(nouns.markets.keys() - nouns.regions, key=lambda code: nouns.markets[code])
+        return [
+            {"value": code, "label": nouns.markets[code], "search": _searched(code, nouns)}
+            for code in [*regions, *countries]
+        ]
+    if name == "makers":
+        groups = sorted(nouns.groups.items(), key=lambda item: item[1].casefold()) if selection.by is By.GROUP else []
+        in_groups = {brand for brands in nouns.members.values() for brand in brands} if groups else set()
+        brands = sorted(nouns.makers.items(), key=lambda item: item[1].casefold())
+        listed = dict([*groups, *(pair for pair in brands if pair[0] not in in_groups)])
+        listed |= {slug: nouns.makers.get(slug, slug) for slug in selection.makers if slug not in listed}
+        return [{"value": slug, "label": label} for slug, label in listed.items()]
+    wanted = set(selection.makers)
+    models = [
+        (f"{nouns.makers.get(maker, maker)} {nouns.models[slug]}", slug)
+        for slug, maker in nouns.model_makers.items()
+        if not wanted or maker in wanted or slug in selection.models
+    ]
+    return [{"value": slug, "label": label} for label, slug in sorted(models, key=lambda pair: pair[0].casefold())]
+
+
+def _searched(code: str, nouns: Nouns) -> str:
+    """What finds a market when typed: its name, code, adjective and other names in use."""
+    return " ".join((nouns.markets[code], code, nouns.adjectives[code], _ALSO_FOUND_AS.get(code, "")))
+
+
+def bar(chart: Chart, selection: Selection, nouns: Nouns) -> Component:
+    """The control bar for a selection."""
+    without = hidden(selection)
+    current = values(selection)
+    fields = [_field(name, current[name], chart, selection, nouns, is_hidden=name in without) for name in CONTROLS]
+    return html.Section(
+        [
+            html.Button(
+                [
+                    html.Span("Selection"),
+                    html.Span(summary(selection, nouns), id="selection-summary", className="quiet"),
+                ],
+                type="button",
+                className="bar-toggle",
+                **data(toggles="bar"),
+                **aria(controls="bar-fields", expanded="false"),
+            ),
+            html.Div(fields, id="bar-fields", className="fields"),
+        ],
+        id="bar",
+        className="bar",
+        **aria(label="What the chart shows"),
+    )
+
+
+def summary(selection: Selection, nouns: Nouns) -> str:
+    """The selection in a few words, for a screen that is too narrow for the bar."""
+    names = [nouns.markets.get(code, code) for code in selection.market]
+    where = ", ".join(names) if len(names) <= 2 else f"{len(names)} markets"
+    by = dict(_CHOICES["by"])[selection.by].lower()
+    measure = dict(_CHOICES["measure"])[selection.measure].lower()
+    return f"{where} · {selection.powertrain} · {measure} by {by} · {selection.grain}"
+
+
+def _field(name: str, value: Any, chart: Chart, selection: Selection, nouns: Nouns, *, is_hidden: bool) -> Component:
+    label = _LABELS[name]
+    if name in WITH_OPTIONS:
+        control: Component = dcc.Dropdown(
+            options=options(name, selection, nouns),
+            value=value,
+            multi=True,
+            clearable=name != "market",
+            placeholder=_HINTS.get(name, ""),
+            maxHeight=360,
+            optionHeight=32,
+            id=control_id(name),
+        )
+    elif name in _CHOICES:
+        choices = _CHOICES[name]
+        if name == "measure":
+            choices = tuple(choice for choice in choices if choice[0] in chart.measures)
+        control = dcc.RadioItems(
+            options=[
+                {"value": str(word), "label": text, "title": _WORDS[name](word).meaning} for word, text in choices
+            ],
+            value=value,
+            inline=True,
+            className="segments",
+            id=control_id(name),
+        )
+    else:
+        control = dcc.Input(
+            type="text",
+            value=value,
+            debounce=True,
+            placeholder=_HINTS[name],
+            maxLength=len(_HINTS[name]),
+            size=str(len(_HINTS[name])),
+            autoComplete="off",
+            id=control_id(name),
+        )
+    if name in _CHOICES:
+        return html.Fieldset(
+            [html.Legend(label), control], id=field_id(name), className=f"field {name}", hidden=is_hidden
+        )
+    return html.Div(
+        [html.Label(label, htmlFor=control_id(name), className="label"), control],
+        role="group",
+        **aria(label=label),
+        title=_TITLES.get(name, ""),
+        id=field_id(name),
+        className=f"field {name.replace('_', '-')}",
+        hidden=is_hidden,
+    )

@@ -1,0 +1,8 @@
+"""The pages, in the order of the navigation: an explicit tuple, nothing is discovered."""
+
+from __future__ import annotations
+
+from dashboard.pages.market import MARKET
+from dashboard.pages.page import Page
+
+PAGES: tuple[Page, ...] = (MARKET,)

@@ -1,0 +1,481 @@
+"""Bounds, periods, windows and growth, on figures that one can add up in the head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dashboard.metrics import (
+    ALL,
+    OTHER,
+    Entity,
+    Panel,
+    Records,
+    added,
+    at,
+    growth,
+    panel,
+    records,
+    share,
+    window_opening,
+)
+
+Record = Mapping[str, int]
+"""`tesla|model-y` is a model, `tesla|other` a maker's rest, `tesla` a maker, `other` the rest, `all` a total."""
+
+
+def month(period: str) -> int:
+    """`2026-01` or the first month of `2026-Q1`, counted as year * 12 + month - 1."""
+    year, rest = period.split("-")
+    return int(year) * 12 + (3 * int(rest[1]) - 3 if rest.startswith("Q") else int(rest) - 1)
+
+
+def claims(published: Mapping[str, Record], *, known: int = 100) -> pd.DataFrame:
+    """Rows as `queries.sales_figures` gives them."""
+    rows = [
+        ("quarter" if "Q" in period else "month", month(period), *key.partition("|")[::2], units)
+        for period, record in published.items()
+        for key, units in record.items()
+    ]
+    grains, months, slugs, models, units = zip(*rows, strict=True)
+    return pd.DataFrame(
+        {
+            "grain": pd.Categorical(grains),
+            "month": months,
+            "maker": pd.Categorical(slugs),
+            "model": pd.Categorical([model or ALL for model in models]),
+            "units": np.array(units, dtype=np.float64),
+            "known_from": known,
+        }
+    )
+
+
+def makers(*slugs: str) -> list[Entity]:
+    return [(slug, ALL) for slug in slugs]
+
+
+def bounds_of(of: Records | Panel, *entity: str, row: int = 0) -> tuple[float, float]:
+    """Low and high of a maker or a model in one period."""
+    column = of.entities.index((entity[0], entity[1] if len(entity) > 1 else ALL))
+    return float(of.low[row, column]), float(of.high[row, column])
+
+
+# Bounds
+
+
+def test_a_maker_named_by_models_could_have_more_cars_in_the_rest() -> None:
+    of = records(
+        claims({"2026-01": {"tesla|model-y": 60, "tesla|model-3": 10, "other": 30}}),
+        by="maker",
+        entities=makers("tesla"),
+    )
+    assert bounds_of(of, "tesla") == (70, 100)
+    assert (of.total[0], of.rest[0]) == (100, 30)
+
+
+def test_the_all_cars_figure_caps_what_the_rest_can_hide() -> None:
+    bev = claims({"2026-01": {"tesla|model-y": 70, "other": 30}})
+    of = records(bev, by="maker", entities=makers("tesla"), all_cars=claims({"2026-01": {"tesla": 75, "other": 900}}))
+    assert bounds_of(of, "tesla") == (70, 75)
+
+
+def test_an_all_cars_figure_below_the_named_sum_makes_it_exact_and_not_smaller() -> None:
+    bev = claims({"2026-01": {"tesla|model-y": 70, "other": 30}})
+    of = records(bev, by="maker", entities=makers("tesla"), all_cars=claims({"2026-01": {"tesla": 65, "other": 900}}))
+    assert bounds_of(of, "tesla") == (70, 70)
+
+
+def test_an_all_cars_figure_of_another_period_caps_nothing() -> None:
+    bev = claims({"2026-01": {"tesla|model-y": 70, "other": 30}})
+    for other in ("2026-02", "2026-Q1"):
+        of = records(bev, by="maker", entities=makers("tesla"), all_cars=claims({other: {"tesla": 75, "other": 900}}))
+        assert bounds_of(of, "tesla") == (70, 100)
+
+
+def test_a_maker_with_a_rest_of_its_own_is_exact_in_that_period_only() -> None:
+    of = records(
+        claims(
+            {
+                "2026-01": {"byd|seal": 10, "byd|other": 5, "other": 30},
+                "2026-02": {"byd|seal": 10, "other": 30},
+            }
+        ),
+        by="maker",
+        entities=makers("byd"),
+    )
+    assert bounds_of(of, "byd", row=0) == (15, 15)
+    assert bounds_of(of, "byd", row=1) == (10, 40)
+
+
+def test_a_maker_in_a_record_by_brand_is_exact_and_an_absent_one_is_not() -> None:
+    of = records(claims({"2026-01": {"tesla": 70, "other": 30}}), by="maker", entities=makers("byd", "tesla"))
+    assert bounds_of(of, "tesla") == (70, 70)
+    assert bounds_of(of, "byd") == (0, 30)
+    assert of.named.tolist() == [[False, True]]
+
+
+def test_an_absent_maker_is_capped_by_its_all_cars_figure() -> None:
+    of = records(
+        claims({"2026-01": {"tesla": 70, "other": 30}}),
+        by="maker",
+        entities=makers("byd"),
+        all_cars=claims({"2026-01": {"byd": 4, "other": 100}}),
+    )
+    assert bounds_of(of, "byd") == (0, 4)
+
+
+def test_a_record_that_names_everything_hides_nobody() -> None:
+    of = records(claims({"2026-01": {"tesla|model-y": 70}}), by="maker", entities=makers("byd", "tesla"))
+    assert (bounds_of(of, "tesla"), bounds_of(of, "byd")) == ((70, 70), (0, 0))
+
+
+def test_a_group_counts_the_rest_once() -> None:
+    of = records(
+        claims({"2026-01": {"volkswagen|id-3": 40, "skoda|enyaq": 30, "other": 30}}),
+        by="group",
+        entities=makers("volkswagen-group"),
+        members={"volkswagen-group": ("skoda", "volkswagen")},
+    )
+    assert bounds_of(of, "volkswagen-group") == (70, 100)
+
+
+def test_a_group_of_capped_makers_cannot_hide_more_than_its_makers_can() -> None:
+    of = records(
+        claims({"2026-01": {"volkswagen|id-3": 40, "skoda|enyaq": 30, "other": 30}}),
+        by="group",
+        entities=makers("volkswagen-group"),
+        members={"volkswagen-group": ("skoda", "volkswagen")},
+        all_cars=claims({"2026-01": {"volkswagen": 42, "skoda": 33, "other": 900}}),
+    )
+    assert bounds_of(of, "volkswagen-group") == (70, 75)
+
+
+def test_a_maker_in_no_group_is_a_group_of_its_own() -> None:
+    of = records(
+        claims({"2026-01": {"tesla|model-y": 70, "other": 30}}), by="group", entities=makers("tesla"), members={}
+    )
+    assert bounds_of(of, "tesla") == (70, 100)
+
+
+def test_a_named_model_is_exact_and_an_absent_one_hides_in_its_makers_rest_or_the_markets() -> None:
+    of = records(
+        claims({"2026-01": {"byd|seal": 10, "byd|other": 5, "tesla|model-y": 55, "other": 30}}),
+        by="model",
+        entities=[("byd", "seal"), ("byd", "dolphin"), ("tesla", "model-y"), ("tesla", "model-3"), ("byd", OTHER)],
+    )
+    assert bounds_of(of, "byd", "seal") == (10, 10)
+    assert bounds_of(of, "byd", "dolphin") == (0, 5)
+    assert bounds_of(of, "tesla", "model-y") == (55, 55)
+    assert bounds_of(of, "tesla", "model-3") == (0, 30)
+    assert bounds_of(of, "byd", OTHER) == (5, 5)
+
+
+def test_a_period_with_only_a_total_has_no_split() -> None:
+    of = records(claims({"2026-01": {ALL: 100}}), by="maker", entities=makers("tesla"))
+    assert not of.split[0]
+    assert of.total[0] == 100
+    assert np.isnan(of.low[0, 0])
+
+
+def test_a_record_by_brand_has_no_split_by_model() -> None:
+    of = records(claims({"2026-01": {"tesla": 70, "other": 30}}), by="model", entities=[("tesla", "model-y")])
+    assert not of.split[0]
+
+
+def test_the_latest_day_of_becoming_known_is_kept() -> None:
+    early, late = claims({"2026-01": {"tesla": 1}}, known=10), claims({"2026-01": {"byd": 1}}, known=20)
+    words = dict.fromkeys(("grain", "maker", "model"), "category")
+    both = pd.concat([early.astype(object), late.astype(object)]).astype(words)
+    assert records(both, by="maker", entities=makers("tesla")).known.tolist() == [20]
+
+
+def test_no_claims_give_no_periods() -> None:
+    empty = claims({"2026-01": {"tesla": 1}}).iloc[:0]
+    of = records(empty, by="maker", entities=makers("tesla"))
+    assert len(of.start) == 0
+    assert len(panel(of, grain="month", window=12).start) == 0
+
+
+KEYS = ("a|m1", "a|m2", "a|other", "b|m1", "b|other", "c|m1", "other")
+
+
+@settings(deadline=None)
+@given(
+    record=st.dictionaries(st.sampled_from(KEYS), st.integers(1, 50), min_size=1),
+    caps=st.dictionaries(st.sampled_from(("a", "b", "c", "d")), st.integers(1, 120)),
+)
+def test_bounds_are_as_the_rule_says(record: dict[str, int], caps: dict[str, int]) -> None:
+    of = records(
+        claims({"2026-01": record}),
+        by="maker",
+        entities=makers("a", "b", "c", "d"),
+        all_cars=claims({"2026-01": caps | {OTHER: 5}}),
+    )
+    if set(record) == {OTHER}:
+        assert not of.split[0]
+        return
+    rest = record.get(OTHER, 0)
+    for slug in ("a", "b", "c", "d"):
+        named = sum(units for key, units in record.items() if key.startswith(f"{slug}|"))
+        high = named if f"{slug}|other" in record else max(named, min(named + rest, caps.get(slug, 10**9)))
+        assert bounds_of(of, slug) == (named, high)
+    named_sum = sum(bounds_of(of, slug)[0] for slug in ("a", "b", "c", "d"))
+    assert named_sum + rest == of.total[0]
+
+
+# Periods and windows
+
+
+@dataclass(frozen=True)
+class Native:
+    """A published period of a made-up market: its months, what one maker has, what is unnamed."""
+
+    period: str
+    months: frozenset[int]
+    tesla: int
+    rest: int
+    total_only: bool
+
+    @property
+    def record(self) -> Record:
+        return {ALL: self.tesla + self.rest} if self.total_only else {"tesla|model-y": self.tesla, OTHER: self.rest}
+
+
+@st.composite
+def native_periods(draw: st.DrawFn) -> list[Native]:
+    """Months and quarters without overlap and with gaps, over three years."""
+    found = []
+    for year in (2024, 2025, 2026):
+        for quarter in (1, 2, 3, 4):
+            kind = draw(st.sampled_from(("months", "months", "quarter", "some months", "nothing")))
+            names = [f"{year}-{3 * quarter - 2 + n:02d}" for n in range(3)]
+            if kind == "quarter":
+                names = [f"{year}-Q{quarter}"]
+            elif kind == "some months":
+                names = names[: draw(st.integers(0, 2))]
+            elif kind == "nothing":
+                names = []
+            for name in names:
+                length = 3 if "Q" in name else 1
+                found.append(
+                    Native(
+                        period=name,
+                        months=frozenset(range(month(name), month(name) + length)),
+                        tesla=draw(st.integers(1, 100)),
+                        rest=draw(st.integers(1, 100)),
+                        total_only=draw(st.integers(0, 9)) == 0,
+                    )
+                )
+    return found
+
+
+def naive(published: Sequence[Native], span: frozenset[int]) -> list[Native] | None:
+    """The published periods inside a span, where they fill it."""
+    inside = [native for native in published if native.months <= span]
+    filled = frozenset[int]().union(*(native.months for native in inside))
+    return inside if filled == span else None
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    published=native_periods(),
+    grain=st.sampled_from(("month", "quarter", "year")),
+    window=st.sampled_from(("grain", "ytd", 3, 12)),
+)
+def test_windows_are_what_a_sum_month_by_month_gives(published: list[Native], grain: str, window: str | int) -> None:
+    length = {"month": 1, "quarter": 3, "year": 12}[grain]
+    if isinstance(window, int) and window < length:
+        return
+    expected = {}
+    for label in range(month("2024-01"), month("2027-01"), length):
+        opening = {"grain": label, "ytd": label - label % 12}.get(str(window))
+        if opening is None:
+            opening = label + length - int(window)
+        inside = naive(published, frozenset(range(opening, label + length)))
+        if inside is None or naive(published, frozenset(range(label, label + length))) is None:
+            continue
+        split = not any(native.total_only for native in inside)
+        low = sum(native.tesla for native in inside) if split else None
+        high = sum(native.tesla + native.rest for native in inside) if split else None
+        expected[label] = (low, high, sum(native.tesla + native.rest for native in inside))
+    frame = claims({native.period: native.record for native in published} or {"2030-01": {"tesla": 1}})
+    if not published:
+        frame = frame.iloc[:0]
+    of = panel(records(frame, by="maker", entities=makers("tesla")), grain=grain, window=window)
+    found = {
+        int(start): tuple(None if np.isnan(x) else int(x) for x in (of.low[n, 0], of.high[n, 0], of.total[n]))
+        for n, start in enumerate(of.start)
+    }
+    assert found == expected
+
+
+def year_of_months(year: int, units: int) -> dict[str, Record]:
+    return {f"{year}-{n:02d}": {"tesla|model-y": units, OTHER: 1} for n in range(1, 13)}
+
+
+def test_a_trailing_year_is_the_sum_of_its_twelve_months_and_its_bounds_too() -> None:
+    of = panel(
+        records(claims(year_of_months(2025, 10)), by="maker", entities=makers("tesla")), grain="month", window=12
+    )
+    assert of.start.tolist() == [month("2025-12")]
+    assert bounds_of(of, "tesla") == (120, 132)
+    assert of.rest.tolist() == [12]
+
+
+def test_a_missing_month_leaves_every_window_over_it_without_a_figure() -> None:
+    published = year_of_months(2024, 10) | year_of_months(2025, 10)
+    del published["2025-03"]
+    of = panel(records(claims(published), by="maker", entities=makers("tesla")), grain="month", window=12)
+    assert of.start.tolist() == [month("2024-12"), month("2025-01"), month("2025-02")]
+
+
+def test_a_window_over_a_total_is_refused_for_makers_and_goes_on_for_the_market() -> None:
+    published = year_of_months(2025, 10) | {"2025-06": {ALL: 11}}
+    of = panel(records(claims(published), by="maker", entities=makers("tesla")), grain="month", window=12)
+    assert np.isnan(of.low[0, 0])
+    assert (of.split[0], of.total[0]) == (False, 132)
+
+
+def test_a_quarter_needs_its_three_months_or_a_published_quarter() -> None:
+    published = {
+        "2025-Q1": {"tesla": 30},
+        "2025-04": {"tesla": 10},
+        "2025-05": {"tesla": 10},
+        "2025-06": {"tesla": 10},
+        "2025-07": {"tesla": 10},
+        "2025-08": {"tesla": 10},
+    }
+    of = panel(records(claims(published), by="maker", entities=makers("tesla")), grain="quarter", window="grain")
+    assert dict(zip(of.start.tolist(), of.low[:, 0].tolist(), strict=True)) == {
+        month("2025-Q1"): 30,
+        month("2025-Q2"): 30,
+    }
+
+
+def test_quarters_never_appear_as_months() -> None:
+    published = {"2025-Q1": {"tesla": 30}, "2025-04": {"tesla": 10}}
+    of = panel(records(claims(published), by="maker", entities=makers("tesla")), grain="month", window="grain")
+    assert of.start.tolist() == [month("2025-04")]
+
+
+def test_a_trailing_year_may_mix_quarters_and_months_that_fit() -> None:
+    published: dict[str, Record] = {f"2025-Q{n}": {"tesla": 30} for n in (1, 2, 3, 4)}
+    published |= {"2026-01": {"tesla": 1}, "2026-02": {"tesla": 1}, "2026-03": {"tesla": 1}}
+    of = panel(records(claims(published), by="maker", entities=makers("tesla")), grain="month", window=12)
+    # A window to January would cut the first quarter of 2025, and so would one to February.
+    assert of.start.tolist() == [month("2026-03")]
+    assert of.low[:, 0].tolist() == [93]
+
+
+def test_a_year_to_date_restarts_in_january() -> None:
+    of = panel(
+        records(claims(year_of_months(2024, 10) | year_of_months(2025, 10)), by="maker", entities=makers("tesla")),
+        grain="month",
+        window="ytd",
+    )
+    by_month = dict(zip(of.start.tolist(), of.low[:, 0].tolist(), strict=True))
+    assert [by_month[month(name)] for name in ("2024-11", "2024-12", "2025-01", "2025-02")] == [110, 120, 10, 20]
+
+
+def test_openings_of_windows() -> None:
+    june = np.array([month("2026-06")])
+    assert window_opening(june, grain="month", window="grain").tolist() == [month("2026-06")]
+    assert window_opening(june, grain="month", window=12).tolist() == [month("2025-07")]
+    assert window_opening(june, grain="month", window="ytd").tolist() == [month("2026-01")]
+    assert window_opening(np.array([month("2026-Q2")]), grain="quarter", window=12).tolist() == [month("2025-Q3")]
+
+
+# Sums over markets
+
+
+def test_markets_add_up_only_in_periods_that_all_have() -> None:
+    one = claims({"2026-01": {"tesla|model-y": 10, "other": 5}, "2026-02": {"tesla|model-y": 10, "other": 5}})
+    two = claims({"2026-02": {"tesla": 20, "other": 7}, "2026-03": {"tesla": 20, "other": 7}})
+    both = added(
+        [panel(records(of, by="maker", entities=makers("tesla")), grain="month", window="grain") for of in (one, two)]
+    )
+    assert both.start.tolist() == [month("2026-02")]
+    assert bounds_of(both, "tesla") == (30, 35)
+    assert (both.rest[0], both.total[0]) == (12, 42)
+
+
+def test_a_sum_with_a_market_that_has_only_totals_has_no_makers() -> None:
+    one, two = claims({"2026-01": {"tesla": 10}}), claims({"2026-01": {ALL: 50}})
+    both = added(
+        [panel(records(of, by="maker", entities=makers("tesla")), grain="month", window="grain") for of in (one, two)]
+    )
+    assert np.isnan(both.low[0, 0])
+    assert (both.total[0], both.split[0]) == (60, False)
+
+
+def test_a_panel_has_gaps_where_it_has_no_period() -> None:
+    of = panel(
+        records(claims({"2026-02": {"tesla": 10}}), by="maker", entities=makers("tesla")), grain="month", window=1
+    )
+    asked = at(of, np.array([month("2026-01"), month("2026-02"), month("2026-03")]))
+    assert np.isnan(asked.low[:, 0]).tolist() == [True, False, True]
+    assert asked.named[:, 0].tolist() == [False, True, False]
+
+
+# Shares and growth
+
+
+def test_a_share_of_nothing_is_missing() -> None:
+    assert np.isnan(share(np.array([1.0, 1.0]), of=np.array([0.0, np.nan]))).all()
+    assert share(np.array([1.0]), of=np.array([4.0])).tolist() == [0.25]
+
+
+@settings(deadline=None)
+@given(
+    entries=st.dictionaries(st.sampled_from(KEYS[:-1]), st.integers(1, 10**6), min_size=1),
+    rest=st.integers(0, 10**6),
+)
+def test_shares_and_the_rest_are_the_whole(entries: dict[str, int], rest: int) -> None:
+    record = entries | ({OTHER: rest} if rest else {})
+    of = panel(
+        records(claims({"2026-01": record}), by="maker", entities=makers("a", "b", "c")), grain="month", window=1
+    )
+    low, high = share(of.low, of=of.total[:, None]), share(of.high, of=of.total[:, None])
+    assert low.sum() + rest / of.total[0] == pytest.approx(1)
+    assert (low <= high).all()
+    assert (high <= 1 + 1e-12).all()
+
+
+def grown(now: tuple[float, float], before: tuple[float, float]) -> tuple[float, float, float]:
+    """Value, low and high of the growth of one figure, given by its low and high end."""
+    ends = [np.array([end]) for end in (*now, *before)]
+    of = growth(value=ends[0], low=ends[0], high=ends[1], value_before=ends[2], low_before=ends[2], high_before=ends[3])
+    return float(of.value[0]), float(of.low[0]), float(of.high[0])
+
+
+def test_growth_of_exact_figures_is_exact() -> None:
+    assert grown((15, 15), (10, 10)) == (0.5, 0.5, 0.5)
+
+
+def test_growth_is_bounded_by_the_unluckiest_pairs_of_ends() -> None:
+    assert grown((20, 40), (10, 40)) == (1.0, -0.5, 3.0)
+
+
+@pytest.mark.parametrize("before", [(0.0, 0.0), (0.0, 5.0), (np.nan, np.nan)])
+def test_growth_from_nothing_or_from_a_missing_figure_is_no_figure(before: tuple[float, float]) -> None:
+    assert np.isnan(grown((10, 10), before)).all()
+
+
+@settings(deadline=None)
+@given(st.tuples(*[st.integers(0, 1000)] * 4))
+def test_growth_lies_between_its_bounds(ends: tuple[int, int, int, int]) -> None:
+    now, spare, before, spare_before = ends
+    value, low, high = grown((now, now + spare), (before, before + spare_before))
+    if before:
+        assert low <= value <= high
+        for true_now in (now, now + spare):
+            for true_before in (before, before + spare_before):
+                assert low - 1e-9 <= true_now / true_before - 1 <= high + 1e-9
+    else:
+        assert np.isnan(value)

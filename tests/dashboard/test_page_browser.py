@@ -1,0 +1,394 @@
+"""The page in a browser: what a reader sees and does."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from sqlalchemy import Engine
+from werkzeug.serving import make_server
+
+from dashboard import pictures
+from dashboard.app import create_app
+from dashboard.style import INK
+
+CHROMIUM = os.environ.get("BROWSER_PATH") or next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    pytest.mark.xdist_group("browser"),
+]
+WAIT = 15_000
+expect.set_options(timeout=WAIT)
+
+
+@pytest.fixture(scope="module")
+def site(bundled_engine: Engine) -> Iterator[str]:
+    """The address of an app on the bundled figures."""
+    server = make_server("127.0.0.1", 0, create_app(bundled_engine).server, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    pictures.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+class Reader:
+    """A reader with a fresh browser profile, who notes every error and every request to another host."""
+
+    def __init__(self, context: BrowserContext, site: str) -> None:
+        self.site, self.errors, self.abroad = site, [], []
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(WAIT)
+        self.page.on(
+            "console", lambda message: message.type in ("error", "warning") and self.errors.append(message.text)
+        )
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self._note(request.url))
+
+    errors: list[str]
+    abroad: list[str]
+
+    def _note(self, url: str) -> None:
+        if not url.startswith((self.site, "data:", "blob:")):
+            self.abroad.append(url)
+
+    def opens(self, path: str = "/market") -> Page:
+        self.page.goto(self.site + path)
+        expect(self.page.locator("h2")).to_be_visible(timeout=WAIT)
+        return self.page
+
+    def lines(self) -> Locator:
+        return self.page.locator("#plot .scatterlayer .js-line")
+
+    def sees_lines(self) -> None:
+        expect(self.lines().first).to_be_visible(timeout=WAIT)
+
+    def query(self) -> dict[str, list[str]]:
+        return parse_qs(urlsplit(self.page.url).query)
+
+    def chooses(self, control: str, label: str) -> None:
+        self.page.locator(f"#control-{control}").get_by_text(label, exact=True).click()
+
+    def point(self, maker: str, at: int) -> tuple[float, float, int]:
+        """Where a point of a maker's line is on the screen, and its month number."""
+        found: Any = self.page.evaluate(
+            """([maker, at]) => {
+                const plot = document.querySelector("#plot .js-plotly-plot"), box = plot.getBoundingClientRect();
+                const line = plot.data.find((trace) => trace.customdata && trace.customdata[0][1] === maker);
+                const { xaxis, yaxis } = plot._fullLayout, n = line.x.length + at;
+                return [box.left + xaxis._offset + xaxis.d2p(line.x[n]), box.top + yaxis._offset + yaxis.d2p(line.y[n]),
+                        line.customdata[n][3]];
+            }""",
+            [maker, at],
+        )
+        return found[0], found[1], found[2]
+
+
+@pytest.fixture(scope="module")
+def profiles(browser: Browser) -> Iterator[dict[str, BrowserContext]]:
+    """The browser's profiles by their options: what one test has loaded need not be loaded again."""
+    kept: dict[str, BrowserContext] = {}
+    yield kept
+    for context in kept.values():
+        context.close()
+
+
+@pytest.fixture
+def reader(
+    browser: Browser, site: str, profiles: dict[str, BrowserContext], request: pytest.FixtureRequest
+) -> Iterator[Reader]:
+    """A reader on a desktop screen, or with other options of the browser's profile, who was never here before."""
+    options = {"viewport": {"width": 1440, "height": 900}, **getattr(request, "param", {})}
+    name = json.dumps(options)
+    if name not in profiles:
+        profiles[name] = browser.new_context(**options)
+    found = Reader(profiles[name], site)
+    yield found
+    found.page.evaluate("localStorage.clear()")
+    found.page.close()
+    profiles[name].clear_cookies()
+    assert found.errors == []
+    assert found.abroad == []
+
+
+PHONE = {"viewport": {"width": 390, "height": 844}}
+DARK = {"color_scheme": "dark"}
+
+
+def test_the_page_draws_lines_and_says_what_they_mean(reader: Reader) -> None:
+    page = reader.opens()
+    reader.sees_lines()
+    assert reader.lines().count() >= 7
+    expect(page.locator("h2")).to_contain_text("German BEVs")
+    expect(page.locator(".source a").first).to_have_attribute("href", re.compile("^https://"))
+    assert page.title() == "Market – EV Market"
+
+
+def test_the_first_chart_needs_no_callback(reader: Reader) -> None:
+    asked: list[str] = []
+    reader.page.on("request", lambda request: asked.append(request.url))
+    reader.opens("/market?market=NO")
+    reader.sees_lines()
+    assert [url for url in asked if "_dash-update-component" in url] == []
+
+
+def test_a_control_changes_address_and_chart_in_one_round_trip(reader: Reader) -> None:
+    page = reader.opens()
+    reader.sees_lines()
+    asked: list[str] = []
+    page.on("request", lambda request: "_dash-update-component" in request.url and asked.append(request.url))
+    reader.chooses("by", "Group")
+    expect(page.locator("h2")).to_contain_text("Volkswagen Group")
+    assert reader.query() == {"by": ["group"]}
+    page.wait_for_timeout(300)
+    assert len(asked) == 1
+
+
+def test_the_back_and_forward_buttons_restore_chart_and_controls(reader: Reader) -> None:
+    page = reader.opens()
+    reader.sees_lines()
+    reader.chooses("measure", "Cars")
+    expect(page.locator(".subtitle")).to_contain_text("in cars")
+    reader.chooses("window", "12 months")
+    expect(page.locator("h2")).to_contain_text("12 months")
+    page.go_back()
+    expect(page.locator("h2")).not_to_contain_text("12 months")
+    expect(page.locator("#control-window .selected")).to_have_text("1 period")
+    page.go_back()
+    expect(page.locator(".subtitle")).to_contain_text("in %")
+    expect(page.locator("#control-measure .selected")).to_have_text("Share")
+    assert reader.query() == {}
+    page.go_forward()
+    expect(page.locator(".subtitle")).to_contain_text("in cars")
+    assert reader.query() == {"measure": ["units"]}
+
+
+def test_a_deep_link_sets_chart_and_controls(reader: Reader) -> None:
+    page = reader.opens("/market?market=uk,no&makers=tesla,byd&measure=units&grain=quarter&since=2024-01")
+    reader.sees_lines()
+    assert page.locator(".newest button").all_inner_texts() == ["Tesla", "BYD"]
+    expect(page.locator("#control-market")).to_contain_text("United Kingdom")
+    expect(page.locator("#control-makers")).to_contain_text("Tesla")
+    expect(page.locator("#control-grain .selected")).to_have_text("Quarter")
+    expect(page.locator("#control-since")).to_have_value("2024-01")
+
+
+def test_two_quick_changes_are_both_kept(reader: Reader) -> None:
+    page = reader.opens()
+    reader.sees_lines()
+    reader.chooses("measure", "Cars")
+    reader.chooses("grain", "Year")
+    expect(page.locator(".subtitle")).to_contain_text("yearly")
+    expect(page.locator(".subtitle")).to_contain_text("in cars")
+    assert reader.query() == {"measure": ["units"], "grain": ["year"]}
+
+
+def test_a_market_is_found_by_typing_another_name(reader: Reader) -> None:
+    page = reader.opens()
+    page.locator("#control-market").click()
+    page.locator(".dash-dropdown-search").fill("UK")
+    page.locator(".dash-dropdown-option", has_text="United Kingdom").click()
+    expect(page.locator(".subtitle")).to_contain_text("Germany + United Kingdom")
+    assert reader.query() == {"market": ["DE,GB"]}
+
+
+def test_a_month_is_typed_and_a_wrong_one_is_explained(reader: Reader) -> None:
+    page = reader.opens()
+    reader.sees_lines()
+    page.fill("#control-since", "2025-01")
+    page.press("#control-since", "Enter")
+    expect(page).to_have_url(re.compile(r"\?since=2025-01$"))
+    page.fill("#control-until", "2025-99")
+    page.press("#control-until", "Enter")
+    expect(page.locator(".notice")).to_contain_text("no month such as")
+    page.locator(".notice a").click()
+    reader.sees_lines()
+    assert reader.query() == {"since": ["2025-01"]}
+
+
+@pytest.mark.parametrize("query", ["powertrain=PHEV", "market=XX", "as_of=2001-01-01"])
+def test_a_refusal_is_explained_and_its_link_leads_to_a_chart(reader: Reader, query: str) -> None:
+    page = reader.opens(f"/market?{query}")
+    expect(page.locator(".notice")).to_be_visible()
+    expect(page.locator("#plot")).to_be_hidden()
+    page.locator(".notice a").click()
+    reader.sees_lines()
+    expect(page.locator(".notice")).to_have_count(0)
+
+
+def test_a_click_on_a_point_shows_its_receipt(reader: Reader) -> None:
+    page = reader.opens()
+    reader.sees_lines()
+    for maker, name in (("tesla", "Tesla"), ("volkswagen", "Volkswagen")):
+        x, y, _ = reader.point(maker, -4)
+        page.mouse.move(x, y)
+        page.mouse.click(x, y)
+        expect(page.locator(".receipts h3")).to_contain_text(f"{name}, Mar 2026")
+    slip = page.locator(".receipts .slip").first
+    expect(slip).to_contain_text("data/data-DE.js")
+    expect(slip.locator("code")).to_have_text(re.compile("^[0-9a-f]{64}$"))
+    expect(slip.locator("a").first).to_have_attribute("href", re.compile(r"^https://www\.kba\.de/"))
+    expect(slip.locator("a").first).to_have_attribute("rel", re.compile("noopener"))
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator(".receipts")).to_have_count(0)
+
+
+def test_receipts_are_reached_and_walked_by_keyboard(reader: Reader) -> None:
+    page = reader.opens()
+    reader.sees_lines()
+    page.locator(".newest button", has_text="Tesla").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".receipts h3")).to_contain_text("Tesla, Jun 2026")
+    page.locator(".steps button", has_text="Earlier").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".receipts h3")).to_contain_text("Tesla, May 2026")
+
+
+def test_another_selection_closes_the_receipts(reader: Reader) -> None:
+    page = reader.opens()
+    page.locator(".newest button", has_text="Tesla").click()
+    expect(page.locator(".receipts")).to_be_visible()
+    reader.chooses("by", "Group")
+    expect(page.locator(".receipts")).to_have_count(0)
+
+
+def test_every_control_is_reached_by_keyboard_with_a_visible_focus(reader: Reader) -> None:
+    page = reader.opens()
+    reader.sees_lines()
+    reached: list[str] = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        field = page.evaluate("document.activeElement.closest('.field')?.id || ''")
+        if field and field not in reached:
+            reached.append(field)
+    assert [field.removeprefix("field-") for field in reached] == [
+        "market", "makers", "by", "measure", "powertrain", "of", "grain", "window", "since", "until", "as-of",
+    ]  # fmt: skip
+    page.locator("#control-by input").first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile("by=group"))
+
+
+@pytest.mark.parametrize("reader", [DARK], indirect=True)
+def test_a_dark_system_has_a_dark_page_and_chart(reader: Reader) -> None:
+    page = reader.opens()
+    reader.sees_lines()
+    dark = INK["dark"].background.lower()
+    page.wait_for_timeout(500)
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    assert rgb(page.evaluate("getComputedStyle(document.body).backgroundColor")) == dark
+    expect(page.locator("#plot .main-svg").first).to_have_css("background-color", re.compile(rgb_text(dark)))
+
+
+def test_the_theme_switch_redraws_and_is_remembered(reader: Reader) -> None:
+    page = reader.opens()
+    reader.sees_lines()
+    page.get_by_role("button", name="Dark", exact=True).click()
+    background = re.compile(rgb_text(INK["dark"].background))
+    expect(page.locator("#plot .main-svg").first).to_have_css("background-color", background)
+    expect(page.get_by_role("button", name="Dark", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    reader.sees_lines()
+    expect(page.locator("#plot .main-svg").first).to_have_css("background-color", background)
+    page.get_by_role("button", name="Light", exact=True).click()
+    expect(page.locator("#plot .main-svg").first).to_have_css(
+        "background-color", re.compile(rgb_text(INK["light"].background))
+    )
+
+
+def rgb(text: str) -> str:
+    return "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", text)[:3])
+
+
+def rgb_text(colour: str) -> str:
+    return re.escape("rgb(" + ", ".join(str(int(colour[n : n + 2], 16)) for n in (1, 3, 5)) + ")")
+
+
+@pytest.mark.parametrize("reader", [PHONE], indirect=True)
+@pytest.mark.parametrize(
+    "query", ["", "?market=CN", "?powertrain=PHEV", "?by=model&measure=units", "?grain=year&since=2025-01"]
+)
+def test_a_phone_scrolls_down_only(reader: Reader, query: str) -> None:
+    page = reader.opens(f"/market{query}")
+    page.locator(".bar-toggle").click()
+    if page.locator(".data-table summary").count():
+        page.locator(".data-table summary").click()
+        page.locator(".newest button").first.click()
+        expect(page.locator(".receipts .slip").first).to_be_visible()
+        plot = page.locator("#plot .main-svg").first.bounding_box()
+        assert plot is not None
+        assert plot["width"] > 320
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("reader", [PHONE], indirect=True)
+def test_a_phone_has_the_controls_behind_a_button(reader: Reader) -> None:
+    page = reader.opens()
+    reader.sees_lines()
+    expect(page.locator("#control-by")).to_be_hidden()
+    page.locator(".bar-toggle").click()
+    reader.chooses("by", "Model")
+    expect(page.locator("h2")).to_contain_text("Model Y")
+    expect(page.locator("#selection-summary")).to_contain_text("model")
+    expect(page.locator(".key")).to_contain_text("Model Y")
+
+
+def test_the_buttons_give_files_that_open_as_what_they_claim(reader: Reader) -> None:
+    page = reader.opens("/market?market=NO&since=2025-01")
+    reader.sees_lines()
+    for label, starts in (("CSV", b"period_start,"), ("JSON", b"{"), ("PNG", b"\x89PNG"), ("SVG", b"<svg")):
+        with page.expect_download(timeout=60_000) as download:
+            page.get_by_role("link", name=f"Download as {label}").click()
+        path = Path(download.value.path())
+        body = path.read_bytes()
+        assert re.fullmatch(rf"market-share_NO_20\d\d-\d\d\.{label.lower()}", download.value.suggested_filename)
+        assert body.startswith(starts)
+        if label == "JSON":
+            assert json.loads(body)["selection"]["query"] == "market=NO&since=2025-01"
+        if label == "PNG":
+            assert Image.open(BytesIO(body)).size == (3200, 1800)
+
+
+def test_a_copied_link_says_as_known_on_which_day(browser: Browser, site: str) -> None:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = Reader(context, site).opens("/market?market=NO")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert re.fullmatch(rf"{re.escape(site)}/market\?market=NO&as_of=\d{{4}}-\d\d-\d\d", copied)
+    title = page.locator("h2").inner_text()
+    page.goto(copied)
+    expect(page.locator("h2")).to_have_text(title)
+    context.close()
+
+
+def test_the_table_has_the_figures_of_the_chart(reader: Reader) -> None:
+    page = reader.opens()
+    page.locator(".data-table summary").click()
+    first = page.locator(".data-table tbody tr").first
+    expect(first.locator("th")).to_have_text("Jun 2026")
+    expect(page.locator(".data-table thead th").nth(1)).to_have_text("Volkswagen")
+    expect(first.locator("td").first).to_have_text("10.4 %")

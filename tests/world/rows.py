@@ -1,0 +1,97 @@
+"""Reading a database back for comparison: by what the rows say, never by the numbers that the database gave them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+_CLAIMS = """
+SELECT source.slug, series.file, series.market, series.basis, series.powertrain, series.vehicle_scope, series.grain,
+       series.maker, series.model, sales.period_start, sales.known_from, sales.known_to, sales.units, sales.line,
+       evidence.text, evidence.urls, evidence.remark, snapshot.sha256, snapshot.known_on
+FROM sales JOIN series ON series.id = sales.series_id JOIN source ON source.id = series.source_id
+JOIN evidence ON evidence.id = sales.evidence_id JOIN snapshot ON snapshot.id = sales.snapshot_id
+"""
+_GROUPS = """
+SELECT source.slug, maker_group.file, maker_group.maker, maker_group.group_slug, maker_group.group_name,
+       maker_group.known_from, maker_group.known_to, maker_group.line, snapshot.sha256, snapshot.known_on
+FROM maker_group JOIN source ON source.id = maker_group.source_id JOIN snapshot ON snapshot.id = maker_group.snapshot_id
+"""
+_SNAPSHOTS = """
+SELECT file, known_on, sha256, bytes, status, rows_read, rows_loaded, rows_unchanged, rows_rejected,
+       rows_out_of_scope, rows_duplicate, rows_closed
+FROM snapshot
+"""
+
+
+def claims(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything that the publishers have claimed, all vintages, with its receipts."""
+    return {
+        "sales": query(engine, _CLAIMS),
+        "groups": query(engine, _GROUPS),
+        "makers": query(engine, "SELECT slug, name FROM maker"),
+        "models": query(engine, "SELECT slug, maker, name FROM model"),
+    }
+
+
+def snapshots(engine: Engine) -> list[tuple[Any, ...]]:
+    """The snapshots with their counts."""
+    return query(engine, _SNAPSHOTS)
+
+
+def dump(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, to the letter."""
+    names = [name for (name,) in query(engine, "SELECT name FROM sqlite_master WHERE type = 'table'")]
+    return {name: query(engine, f"SELECT * FROM {name}") for name in names}
+
+
+def figures(engine: Engine, *, as_of: date | None = None, file: str | None = None) -> dict[tuple[str, ...], int]:
+    """Units by market, powertrain, grain, period, maker and model, as known on a day, by default now."""
+    day = as_of or date(9999, 12, 30)
+    rows = query(
+        engine,
+        "SELECT file, market, powertrain, grain, period_start, maker, model, units FROM sales "
+        "JOIN series ON series.id = sales.series_id WHERE known_from <= :day AND known_to > :day",
+        day=day.isoformat(),
+    )
+    return {key: units for own, *key_, units in rows if file in (None, own) for key in (tuple(key_),)}
+
+
+def query(engine: Engine, sql: str, **bound: Any) -> list[tuple[Any, ...]]:
+    """The rows of a query, sorted."""
+    with engine.connect() as connection:
+        found = [tuple(row) for row in connection.execute(text(sql), bound)]
+    try:
+        return sorted(found)
+    except TypeError:  # an empty value among others
+        return sorted(found, key=repr)
+
+
+def healthy(engine: Engine) -> None:
+    """Fail where the file is damaged, a reference dangles, a cell has two claims at once or a count is off."""
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+        assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+    assert overlapping(engine) == []
+    assert query(
+        engine,
+        "SELECT * FROM snapshot WHERE status <> 'refused' AND rows_read <> "
+        "rows_loaded + rows_unchanged + rows_rejected + rows_out_of_scope + rows_duplicate",
+    ) == []  # fmt: skip
+
+
+def overlapping(engine: Engine) -> list[tuple[Any, ...]]:
+    """Cells with two claims that stood on the same day."""
+    return query(
+        engine,
+        "SELECT a.series_id, a.period_start, a.known_from, b.known_from FROM sales a JOIN sales b "
+        "ON a.series_id = b.series_id AND a.period_start = b.period_start AND a.known_to < b.known_to "
+        "WHERE b.known_from < a.known_to",
+    ) + query(
+        engine,
+        "SELECT a.maker, a.known_from, b.known_from FROM maker_group a JOIN maker_group b "
+        "ON a.source_id = b.source_id AND a.file = b.file AND a.maker = b.maker AND a.known_to < b.known_to "
+        "WHERE b.known_from < a.known_to",
+    )
