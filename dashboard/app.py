@@ -48,11 +48,9 @@ _INDEX = """<!DOCTYPE html>
 <body>
 {%app_entry%}
 <noscript>The charts need JavaScript. Their data are at /charts/market-share.csv, .json, .png and .svg.</noscript>
-<footer>
 {%config%}
 {%scripts%}
 {%renderer%}
-</footer>
 </body>
 </html>"""
 
@@ -107,7 +105,7 @@ def create_app(engine: Engine, *, address: str = "", today: Callable[[], date] =
     _add_headers(server, csp=_content_security_policy(app))
     # Dash serves only the scripts that it has named in a page. A worker that has not served one yet must know them too.
     with server.test_request_context(PAGES[0].path):
-        app.index()
+        app.index()  # type: ignore[no-untyped-call]
     return app
 
 

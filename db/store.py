@@ -638,8 +638,12 @@ def _name_makers_and_models(
 
 def _evidence_ids(connection: Connection, *, source_id: int, evidence: Mapping[str, tuple[str, str]]) -> dict[str, int]:
     table = schema.evidence
-    query = select(table.c.text, table.c.id).where(table.c.source_id == source_id)
-    known = dict(connection.execute(query).tuples().all())
+    texts = list(evidence)
+    known: dict[str, int] = {}
+    for begin in range(0, len(texts), 500):
+        some = table.c.text.in_(texts[begin : begin + 500])
+        query = select(table.c.text, table.c.id).where(table.c.source_id == source_id, some)
+        known |= dict(connection.execute(query).tuples().all())
     new = [text_ for text_ in evidence if text_ not in known]
     if new:
         first = _next_id(connection, table)
@@ -654,7 +658,7 @@ def _evidence_ids(connection: Connection, *, source_id: int, evidence: Mapping[s
             for n, text_ in enumerate(new)
         ]
         connection.execute(insert(table), rows)
-        known |= {row["text"]: row["id"] for row in rows}
+        known |= {text_: first + n for n, text_ in enumerate(new)}
     return known
 
 
@@ -809,4 +813,22 @@ def covered(connection: Connection, *, source: str, file: str) -> list[tuple[str
     return [
         (market, str(powertrain), str(grain), start)
         for market, powertrain, grain, start in connection.execute(query).tuples()
+    ]
+
+
+def claims_of_other_files(
+    connection: Connection, *, source: str, file: str, markets: set[str]
+) -> list[tuple[str, str, str, str]]:
+    """What a source's other files speak for today in some markets: file, market, powertrain and grain."""
+    table, series = schema.sales, schema.series
+    standing = select(table.c.series_id).where(table.c.series_id == series.c.id, table.c.known_to == OPEN_END).exists()
+    query = (
+        select(series.c.file, series.c.market, series.c.powertrain, series.c.grain)
+        .join(schema.source, schema.source.c.id == series.c.source_id)
+        .where(schema.source.c.slug == source, series.c.file != file, series.c.market.in_(markets), standing)
+        .distinct()
+    )
+    return [
+        (name, market, str(powertrain), str(grain))
+        for name, market, powertrain, grain in connection.execute(query).tuples()
     ]

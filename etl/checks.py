@@ -39,6 +39,23 @@ def check_still_covers(*, file: str, before: Iterable[Cell], now: Iterable[Cell]
         )
 
 
+def check_claims_its_own(*, file: str, claims: Iterable[Cell], others: Iterable[tuple[str, str, str, str]]) -> None:
+    """Raise `Refused` where another file of the source already speaks for the same cars in the same market.
+
+    `others` are file, market, powertrain and grain. A file that upstream has renamed would count every car twice.
+    """
+    speaks_for = {(market, powertrain, grain): other for other, market, powertrain, grain in others}
+    for market, powertrain, grain, _ in sorted(claims):
+        other = speaks_for.get((market, powertrain, grain))
+        if other:
+            raise Refused(
+                file=file,
+                line=0,
+                problem=f"states {powertrain} cars in {market}, which {other} of this source states already",
+                remedy="if upstream has renamed that file, give canonical_file of the connector both names",
+            )
+
+
 def _months(period: Cell) -> list[tuple[str, str, int, int]]:
     market, powertrain, grain, start = period
     return [(market, powertrain, start.year, start.month + n) for n in range(_GRAIN_MONTHS[grain])]

@@ -33,6 +33,30 @@
     paint();
   }).observe(root, { childList: true, subtree: true });
 
+  // Dash calls a group of radio buttons a list box and leaves drop-downs without their label: readers of the screen are
+  // told what they are.
+  const nameControls = () => {
+    for (const target of document.querySelectorAll(".dash-dropdown-focus-target[aria-hidden]")) {
+      const label = target.closest(".field").querySelector("label");
+      const button = target.parentElement.querySelector("button");
+      label.id = `${button.id}-label`;
+      button.setAttribute("aria-labelledby", `${label.id} ${button.id}-value`);
+      target.setAttribute("aria-labelledby", label.id);
+      target.removeAttribute("aria-hidden");
+    }
+    for (const group of document.querySelectorAll(".segments[role=listbox]")) {
+      group.setAttribute("role", "radiogroup");
+      group.setAttribute("aria-label", group.closest("fieldset").querySelector("legend").textContent);
+    }
+    for (const option of document.querySelectorAll(".segments [role=option], .segments label[aria-selected]")) {
+      option.removeAttribute("role");
+      option.removeAttribute("aria-selected");
+    }
+  };
+  new MutationObserver(nameControls).observe(root, {
+    childList: true, subtree: true, attributes: true, attributeFilter: ["aria-selected"],
+  });
+
   const copy = async (text) => {
     if (navigator.clipboard) return navigator.clipboard.writeText(text);
     const field = document.createElement("textarea");

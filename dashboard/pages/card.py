@@ -228,7 +228,7 @@ def plot(chart: Chart, reply: Answer, look: Look, *, narrow: bool) -> tuple[Figu
     others = [each for each in layout["annotations"] if each.get("name") != _LINE_END]
     margin = {**layout["margin"], "l": 34, "r": 10}
     key: list[Component] = [
-        html.Span(_unescaped(each["text"]), style={"color": each["font"]["color"]}) for each in labels
+        html.Span([html.I(style={"background": label["font"]["color"]}), _unescaped(label["text"])]) for label in labels
     ]
     return {**drawn, "layout": {**layout, "annotations": others, "margin": margin}}, key
 

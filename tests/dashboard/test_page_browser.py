@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
 from sqlalchemy import Engine
 from werkzeug.serving import make_server
 
@@ -153,6 +153,18 @@ def test_the_first_chart_needs_no_callback(reader: Reader) -> None:
     reader.opens("/market?market=NO")
     reader.sees_lines()
     assert [url for url in asked if "_dash-update-component" in url] == []
+
+
+def test_a_browser_that_hides_its_address_gets_the_page_too(reader: Reader) -> None:
+    def without_referrer(route: Route) -> None:
+        route.continue_(headers={name: value for name, value in route.request.headers.items() if name != "referer"})
+
+    reader.page.route("**/_dash-layout", without_referrer)
+    page = reader.opens("/market?market=NO&measure=units")
+    reader.sees_lines()
+    expect(page.locator(".subtitle")).to_contain_text("Norway")
+    reader.chooses("grain", "Year")
+    expect(page).to_have_url(re.compile("grain=year"))
 
 
 def test_a_control_changes_address_and_chart_in_one_round_trip(reader: Reader) -> None:

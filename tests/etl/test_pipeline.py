@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from db import queries
 from db.store import FileHistory, Outcome, load_history, open_engine, writing
-from etl import pipeline
+from etl import checks, pipeline
 from etl.pipeline import Refusal
 from etl.snapshots import Refused, Snapshot, SnapshotStore
 from etl.sources import CONNECTORS
@@ -539,3 +539,15 @@ def _integers(folder: Path) -> list[int]:
     texts = [p.read_text(encoding="utf-8") for p in (folder / "data").iterdir() if p.name != "data-general.js"]
     figures = (line for text in texts for line in text.splitlines() if line.startswith(("{", ",")))
     return [int(line.rpartition(":")[2]) for line in figures]
+
+
+def test_a_market_that_another_file_of_the_source_states_already_is_refused_as_counted_twice() -> None:
+    claims = [("GB", "BEV", "month", date(2024, 1, 1))]
+    others = [("data/data-UK.js", "GB", "BEV", "month"), ("data/data-DE.js", "DE", "BEV", "month")]
+    with pytest.raises(
+        Refused, match=r"data/data-GB.js: states BEV cars in GB, which data/data-UK.js .* canonical_file"
+    ):
+        checks.check_claims_its_own(file="data/data-GB.js", claims=claims, others=others)
+    checks.check_claims_its_own(
+        file="data/data-GB.js", claims=[("GB", "BEV", "quarter", date(2024, 1, 1))], others=others
+    )
