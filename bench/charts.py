@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Any
 
-from sqlalchemy import Engine, func, insert, literal, select
+from sqlalchemy import func, insert, literal, select
 
+from bench import serving
 from bench.report import Row
-from dashboard.app import create_app
 from db import schema
 from db.store import open_engine, writing
 from etl import bundle, pipeline
 
 COPIES = 10
 REPEATS = 20
+_REAL, _GROWN = 8153, 8154
 SELECTIONS = (
     "",
     "window=ttm",
@@ -43,14 +44,17 @@ def measure() -> list[Row]:
         bundled_database(folder / "real.sqlite")
         shutil.copy(folder / "real.sqlite", folder / "grown.sqlite")
         _grow(folder / "grown.sqlite")
-        real = _Callback(open_engine(f"sqlite:///{folder / 'real.sqlite'}"))
-        grown = _Callback(open_engine(f"sqlite:///{folder / 'grown.sqlite'}"))
         times: dict[str, list[float]] = {"real": [], "grown": []}
-        for query in SELECTIONS:
-            for _ in range(REPEATS):
-                times["real"].append(real.seconds(query))
-                times["grown"].append(grown.seconds(query))
-        wide = [real.seconds("market=DE,FR,ES,IT,GB&window=ttm") for _ in range(REPEATS)]
+        with serving.app(f"{name}/real.sqlite", _REAL), serving.app(f"{name}/grown.sqlite", _GROWN):
+            real, grown = Callback(_REAL), Callback(_GROWN)
+            for query in SELECTIONS:
+                # The first answer of each worker to a selection is not what an analyst waits for all day.
+                for callback in (real, grown) * 4:
+                    callback.seconds(query)
+                for _ in range(REPEATS):
+                    times["real"].append(real.seconds(query))
+                    times["grown"].append(grown.seconds(query))
+            wide = [real.seconds("market=DE,FR,ES,IT,GB&window=ttm") for _ in range(REPEATS)]
     p95 = {name: 1000 * quantiles(values, n=20)[-1] for name, values in times.items()}
     return [
         Row("chart callback, 95th percentile, against 50 ms", p95["real"], 50.0, "ms", 1.0),
@@ -101,29 +105,28 @@ def _grow(path: Path) -> None:
     engine.dispose()
 
 
-class _Callback:
-    """The callback that answers every action on the Market page."""
+class Callback:
+    """The callback that answers every action on the Market page, asked over HTTP."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._client = create_app(engine).server.test_client()
-        specs = self._client.get("/_dash-dependencies").get_json()
+    def __init__(self, port: int) -> None:
+        self._port = port
+        specs = json.loads(serving.get(port, "/_dash-dependencies"))
         self._spec = next(spec for spec in specs if "plot.figure" in spec["output"])
 
     def seconds(self, query: str) -> float:
-        """How long the callback takes to answer for a query string."""
-        body = self._body(query)
+        """How long the answer for a query string takes, to its last byte."""
+        body = self.body(query)
         began = perf_counter()
-        response = self._client.post("/_dash-update-component", json=body)
+        answer = serving.post(self._port, "/_dash-update-component", body)
         seconds = perf_counter() - began
-        assert response.status_code == 200, response.text
-        drawn = response.get_json()["response"]["plot"]["figure"]["data"]
-        assert drawn, f"nothing was drawn for '{query}'"
+        assert json.loads(answer)["response"]["plot"]["figure"]["data"], f"nothing was drawn for '{query}'"
         return seconds
 
-    def _body(self, query: str) -> dict[str, Any]:
+    def body(self, query: str) -> bytes:
+        """What the browser posts when the address changes to a query string."""
         values = {"address.search": f"?{query}" if query else "", "look.data": "light-wide"}
         outputs = self._spec["output"].strip(".").split("...")
-        return {
+        request = {
             "output": self._spec["output"],
             "outputs": [dict(zip(("id", "property"), name.rsplit(".", 1), strict=True)) for name in outputs],
             "inputs": [
@@ -132,3 +135,4 @@ class _Callback:
             "state": [],
             "changedPropIds": ["address.search"],
         }
+        return json.dumps(request).encode()

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -16,7 +12,8 @@ from time import perf_counter, sleep
 
 from playwright.sync_api import Browser, sync_playwright
 
-from bench.charts import bundled_database
+from bench import serving
+from bench.charts import Callback, bundled_database
 from bench.report import Row
 
 REPEATS = 7
@@ -29,16 +26,14 @@ _FLAGS = [
     "--disable-component-update",
     "--no-first-run",
 ]
-_QUERY = "/charts/market-share.json?since=2026-01"
 
 
 def measure() -> list[Row]:
     """The rows of the page benchmark: medians of alternating loads, each with an empty browser cache."""
     with TemporaryDirectory() as name:
         bundled_database(Path(name) / "ev_market.sqlite")
-        ours = {"DATABASE_URL": f"sqlite:///{name}/ev_market.sqlite", "PORT": str(_OURS), "HOST": "127.0.0.1"}
         empty = ["-m", "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{_EMPTY}", "bench.empty_page:server"]
-        with _serving(["-m", "dashboard"], ours, _OURS), _serving(empty, {}, _EMPTY):
+        with serving.app(f"{name}/ev_market.sqlite", _OURS), serving.serving(empty, {}, _EMPTY):
             cold: dict[int, list[float]] = {_OURS: [], _EMPTY: []}
             again: dict[int, list[float]] = {_OURS: [], _EMPTY: []}
             with sync_playwright() as playwright:
@@ -49,7 +44,9 @@ def measure() -> list[Row]:
                         cold[port].append(first)
                         again[port].append(second)
                 browser.close()
-            rate, bare = _requests_a_second(_OURS, _QUERY), _requests_a_second(_EMPTY, "/_dash-layout")
+            body = Callback(_OURS).body("market=CN")
+            rate = _rate(lambda: serving.post(_OURS, "/_dash-update-component", body))
+            bare = _rate(lambda: serving.get(_EMPTY, "/_dash-layout"))
     return [
         Row("first view, cold, against an empty Dash page", median(cold[_OURS]), median(cold[_EMPTY]), "s", 1.0),
         Row("first view, cold, against 2 s", median(cold[_OURS]), 2.0, "s", 1.0),
@@ -66,38 +63,6 @@ def _chromium() -> str:
         if Path(name).exists():
             return name
     sys.exit("error: the page benchmark needs Chromium; run: make browser")
-
-
-@contextmanager
-def _serving(arguments: list[str], settings: dict[str, str], port: int) -> Iterator[None]:
-    process = subprocess.Popen(
-        [sys.executable, *arguments],
-        env={**os.environ, **settings},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(300):
-            try:
-                _get(port, "/")
-                break
-            except OSError:
-                sleep(0.1)
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def _get(port: int, path: str) -> bytes:
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("GET", path)
-    response = connection.getresponse()
-    body = response.read()
-    connection.close()
-    if response.status >= 400:
-        raise OSError(f"{path}: {response.status}")
-    return body
 
 
 def _views(browser: Browser, address: str) -> tuple[float, float]:
@@ -117,9 +82,10 @@ def _views(browser: Browser, address: str) -> tuple[float, float]:
     return first, second
 
 
-def _requests_a_second(port: int, path: str) -> float:
-    _get(port, path)
+def _rate(ask: Callable[[], bytes]) -> float:
+    """Requests a second of several clients at once."""
+    ask()
     began = perf_counter()
     with ThreadPoolExecutor(CLIENTS) as clients:
-        list(clients.map(lambda _: _get(port, path), range(REQUESTS)))
+        list(clients.map(lambda _: ask(), range(REQUESTS)))
     return REQUESTS / (perf_counter() - began)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
@@ -34,6 +35,9 @@ def main() -> None:
     _check_free(host, port)
     server = create_app(engine, address=os.environ.get("PUBLIC_URL", "").rstrip("/")).server
     plotly_bundle.script()
+    # What is there now stays: the collector need not walk it again in the middle of a request.
+    gc.collect()
+    gc.freeze()
     # Workers are forked off this process: none may inherit its connections.
     engine.dispose()
     print(f"EV Market is on http://{host}:{port} (Ctrl-C ends it)", flush=True)

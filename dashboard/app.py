@@ -26,7 +26,7 @@ from db.schema import SCHEMA_VERSION
 from db.store import StoreError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from db import Engine
 
 _log = logging.getLogger(__name__)
 
@@ -158,10 +158,9 @@ def _add_routes(server: Flask, site: Site, today: Callable[[], date]) -> None:
     @server.get("/health")
     def health() -> Any:
         try:
-            days = [each["last_snapshot"] for each in queries.status(site.engine)["sources"] if each["last_snapshot"]]
+            last = queries.last_snapshot(site.engine)
         except StoreError as error:
             return _text(503, str(error))
-        last = max(days, default=None)
         found = {
             "status": "ok",
             "schema_version": SCHEMA_VERSION,

@@ -15,6 +15,7 @@ from datetime import date
 from enum import StrEnum
 from hashlib import sha256
 from io import StringIO
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,15 +24,15 @@ import pandas as pd
 from dashboard import pictures, style
 from dashboard.charts import chart as chart_of
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Chart, Reading, source_line
-from dashboard.metrics import GRAIN_MONTHS
 from dashboard.pictures import PictureError
-from dashboard.selection import InvalidSelection, Measure, Refusal, Selection, Window
+from dashboard.sales_lines import months_behind
+from dashboard.selection import InvalidSelection, Refusal, Selection
 from db import queries
 from db.store import StoreError, explained, ready
 from db.vocabulary import ALL
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from db import Connection, Engine
 
 _NUMBERS = ("value", "low", "high")
 _ROW_KEY = ["period_start", "market", "maker", "maker_name", "model", "model_name"]
@@ -233,7 +234,7 @@ def _receipts(
     selection = reading.selection
     nouns = queries.nouns(connection, as_of=selection.as_of)
     keys = [[str(part) for part in key] for key in rows[_ROW_KEY].itertuples(index=False, name=None)]
-    spans = [_months(period_start, selection) for period_start, *_ in keys]
+    spans = [months_behind(selection, _month(period_start)) for period_start, *_ in keys]
     claims = queries.receipts(
         connection,
         markets=selection.market,
@@ -241,8 +242,8 @@ def _receipts(
         powertrain=selection.powertrain.value,
         makers=None,
         model=None,
-        first=_first_of(min(span.start for span in spans)),
-        last=_first_of(max(span.stop - 1 for span in spans)),
+        first=_first_of(min(span[0].start for span in spans)),
+        last=_first_of(max(span[-1].stop - 1 for span in spans)),
         as_of=selection.as_of,
     )
     receipts: list[dict[str, Any]] = []
@@ -267,25 +268,11 @@ def _receipts(
         places: dict[int, set[int]] = defaultdict(set)
         for market in in_markets.split("+"):
             for maker in makers:
-                for month in span:
+                for month in chain(*span):
                     for number, line in lines.get((market, maker, model_name if model != ALL else "", month), ()):
                         places[number].add(line)
         of_row.append([{"receipt": number, "lines": sorted(found)} for number, found in sorted(places.items())])
     return receipts, of_row
-
-
-def _months(period_start: str, selection: Selection) -> range:
-    """The months that the figure of a period is made of, counted as year * 12 + month - 1."""
-    length = GRAIN_MONTHS[selection.grain.value]
-    opening = _month(period_start)
-    end = opening + length
-    if selection.window is Window.YTD:
-        opening -= opening % 12
-    elif selection.window is not Window.NONE:
-        opening = end - max({Window.THREE_MONTHS: 3, Window.TTM: 12}[selection.window], length)
-    if selection.measure is Measure.GROWTH:
-        opening -= 12
-    return range(opening, end)
 
 
 def _month(day: str) -> int:

@@ -24,7 +24,6 @@ from typing import Annotated, Any
 
 import typer
 from PIL import Image, ImageDraw, ImageFont
-from sqlalchemy import Connection, Engine
 
 from dashboard import __version__, pictures, style
 from dashboard.charts import chart as chart_at
@@ -33,7 +32,7 @@ from dashboard.downloads import csv_text, link
 from dashboard.pictures import PictureError
 from dashboard.selection import InvalidSelection, Refusal, Selection
 from dashboard.style import SHEET, Figure, Look
-from db import queries
+from db import Connection, Engine, queries
 from db.schema import SCHEMA_VERSION
 from db.store import DEFAULT_URL, StoreError, explained, open_engine, ready
 

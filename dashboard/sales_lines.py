@@ -12,7 +12,6 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection
 
 from dashboard.comparability import check_names, check_sales, is_within_market
 from dashboard.metrics import (
@@ -32,7 +31,7 @@ from dashboard.metrics import (
     window_opening,
 )
 from dashboard.selection import By, Measure, NotPublished, PowertrainChoice, Selection, Window
-from db import queries
+from db import Connection, queries
 from db.queries import Dataset, Nouns
 from db.vocabulary import ALL, OTHER, Grain
 

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from itertools import accumulate
-from math import ceil, isfinite
+from math import ceil, floor, isfinite
 from pathlib import Path
 from typing import Any, Literal
 from zlib import crc32
@@ -121,6 +121,26 @@ SHARED = {
 }
 """A group and its leading brand, which are never drawn together, and the entry whose colour both have."""
 
+MARKETS = {
+    "US": "byd",
+    "CN": "xiaomi",
+    "DE": "volvo",
+    "GB": "xpeng",
+    "NO": "skoda",
+    "FR": "bmw",
+    "EU": "volkswagen",
+    "WORLD": "hyundai-motor-group",
+    "NL": "kia",
+    "SE": "leapmotor",
+    "IT": "mercedes-benz",
+    "ES": "saic-motor",
+    "DK": "renault",
+    "AU": "wuling",
+    "CA": "audi",
+    "BE": "ford",
+}
+"""A market and the entry whose colour it has where lines are markets: never in one chart with makers."""
+
 GREYS = (
     "toyota",
     "peugeot",
@@ -160,16 +180,20 @@ _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cros
 
 
 def colour(slug: str, theme: Theme = "light", *, highlight: bool = False) -> str:
-    """The colour of a maker or group in every chart; one that has none is grey, or ink when highlighted."""
-    pair = PALETTE.get(SHARED.get(slug, slug))
+    """The colour of a maker, group or market in every chart; one that has none is grey, or ink when highlighted."""
+    pair = PALETTE.get(_entry(slug))
     if pair is None and highlight:
         return INK[theme].text
     light, dark = pair or PALETTE["other"]
     return light if theme == "light" else dark
 
 
+def _entry(slug: str) -> str:
+    return SHARED.get(slug) or MARKETS.get(slug) or slug
+
+
 def _place(slug: str) -> int | None:
-    if SHARED.get(slug, slug) in PALETTE:
+    if _entry(slug) in PALETTE:
         return None
     return GREYS.index(slug) if slug in GREYS else crc32(slug.encode())
 
@@ -339,6 +363,8 @@ def units_text(units: float) -> str:
     """Cars: `84,057` in full below a million, `1.64 M` with three digits above; a dash when missing."""
     if not isfinite(units):
         return MISSING
+    if 0 <= units < 1_000_000 and units == int(units):
+        return f"{int(units):,}"
     sign, size = MINUS if units < 0 else "", abs(_exact(units))
     whole = _rounded(size, 0)
     if whole < 1_000_000:
@@ -354,6 +380,10 @@ def share_text(fraction: float) -> str:
         return MISSING
     if fraction < 0:
         return MINUS + share_text(-fraction)
+    tenths = fraction * 1000
+    # Exact decimals are slow and settle only what lies halfway; a chart words thousands of shares.
+    if 2 < tenths < 998 and abs(tenths % 1 - 0.5) > 1e-6:
+        return f"{floor(tenths + 0.5) / 10} %"
     percent = _exact(fraction) * 100
     rounded = _rounded(percent, 1)
     if percent in (0, 100):
@@ -451,7 +481,8 @@ def _nearest_rising(values: Sequence[float]) -> list[float]:
     return [mean for mean, count in pools for _ in range(count)]
 
 
-_END = "line-end"
+LINE_END = "line-end"
+"""The name of the annotations that label lines at their ends."""
 
 
 def end_annotations(
@@ -462,7 +493,7 @@ def end_annotations(
     moved = any(label.leader for label in labels)
     return [
         {
-            "name": _END,
+            "name": LINE_END,
             "text": escape(label.end.text),
             "font": {"size": font_px, "color": label.end.colour},
             "xref": xref,
@@ -692,7 +723,7 @@ def _axis_title(axis: Mapping[str, Any]) -> str:
 
 def _right_room(own: Mapping[str, Any], size: int) -> int:
     """Width right of the plot for labels at line ends."""
-    labels = [note for note in own.get("annotations", ()) if note.get("name") == _END]
+    labels = [note for note in own.get("annotations", ()) if note.get("name") == LINE_END]
     return ceil(
         max((text_width(note["text"], note["font"]["size"]) for note in labels), default=-size * 1.5) + size * 1.5
     )
@@ -756,10 +787,10 @@ def _legend_room(figure: Figure, size: int, inner: int) -> float:
 def _placed_anew(own: Mapping[str, Any], *, plot_height: float) -> list[dict[str, Any]]:
     """The chart's own annotations, with labels at line ends moved for a plot of another height."""
     notes = list(own.get("annotations", ()))
-    kept = [note for note in notes if note.get("name") != _END]
-    for yref in dict.fromkeys(note["yref"] for note in notes if note.get("name") == _END):
+    kept = [note for note in notes if note.get("name") != LINE_END]
+    for yref in dict.fromkeys(note["yref"] for note in notes if note.get("name") == LINE_END):
         axis = own.get("yaxis" + yref[1:], {})
-        group = [note for note in notes if note.get("name") == _END and note["yref"] == yref]
+        group = [note for note in notes if note.get("name") == LINE_END and note["yref"] == yref]
         if "range" not in axis:
             kept += group
             continue

@@ -211,6 +211,14 @@ def receipts(
     return _frame(connection, query)
 
 
+def last_snapshot(engine: Engine) -> date | None:
+    """The day as known of the latest snapshot that is loaded; None where there is none."""
+    ready(engine)
+    with explained(engine), engine.connect() as connection:
+        query = select(func.max(snapshot.c.known_on)).where(snapshot.c.status == SnapshotStatus.LOADED)
+        return connection.execute(query).scalar()
+
+
 def standing_snapshots(connection: Connection, *, as_of: date | None = None) -> list[dict[str, str]]:
     """For each file, the snapshot whose claims stood on a day: source, file, known_on, sha256, origin_url."""
     query = (

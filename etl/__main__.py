@@ -13,9 +13,8 @@ from typing import Annotated, NoReturn, TextIO
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from sqlalchemy import Engine
 
-from db import queries
+from db import Engine, queries
 from db.store import DEFAULT_URL, Outcome, StoreError, open_engine
 from etl import bundle as bundled
 from etl import pipeline

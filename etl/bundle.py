@@ -14,9 +14,8 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
-from sqlalchemy import Engine
 
-from db import queries
+from db import Engine, queries
 from db.store import SALES_FIELDS, SERIES_KEY, FileHistory, Receipt, StoreError
 from db.vocabulary import Obtained
 from etl.claims import cited_remark, cited_urls

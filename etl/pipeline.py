@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine
-
-from db import store
+from db import Connection, Engine, store
 from db.store import Contents, FileHistory, Outcome, OutOfOrder, Receipt, Source
 from db.vocabulary import Obtained
 from etl import bundle, checks

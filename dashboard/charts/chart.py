@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Connection
 
 from dashboard.selection import Measure, Selection
 from dashboard.style import Figure, Look
+from db import Connection
 from db.queries import Citation
 
 DOWNLOAD_COLUMNS = (

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection
 
 from dashboard import style
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge, Chart, Point, Reading, Table
@@ -32,7 +31,7 @@ from dashboard.sales_lines import (
 )
 from dashboard.selection import By, Measure, PowertrainChoice, Selection, Window
 from dashboard.style import Figure, Look
-from db import queries
+from db import Connection, queries
 from db.vocabulary import ALL, OTHER
 
 DRAWN = 7

@@ -41,8 +41,6 @@ _NO_NOUNS = Nouns(
     groups={},
     members={},
 )
-_LINE_END = "line-end"
-"""The name that `style.end_annotations` gives to its labels."""
 
 _LISTED = 12
 """Valid values that an explanation lists before it counts the rest."""
@@ -222,10 +220,10 @@ def plot(chart: Chart, reply: Answer, look: Look, *, narrow: bool) -> tuple[Figu
         return {"data": [], "layout": {"height": 10, "xaxis": {"visible": False}, "yaxis": {"visible": False}}}, []
     drawn = chart.draw(reply.reading, look)
     layout = drawn["layout"]
-    labels = [each for each in layout.get("annotations", ()) if each.get("name") == _LINE_END]
+    labels = [each for each in layout.get("annotations", ()) if each.get("name") == style.LINE_END]
     if not narrow or not labels:
         return drawn, []
-    others = [each for each in layout["annotations"] if each.get("name") != _LINE_END]
+    others = [each for each in layout["annotations"] if each.get("name") != style.LINE_END]
     margin = {**layout["margin"], "l": 34, "r": 10}
     key: list[Component] = [
         html.Span([html.I(style={"background": label["font"]["color"]}), _unescaped(label["text"])]) for label in labels
@@ -344,17 +342,21 @@ class Drawn:
     text: str
 
 
-def points(drawn: Figure) -> list[Drawn]:
-    """Every point of a figure that has a receipt, line by line, oldest first."""
+def points(drawn: Figure, *, latest_only: bool = False) -> list[Drawn]:
+    """Every point of a figure that has a receipt, line by line, oldest first; or those of the latest period."""
+    candidates = [
+        (trace, n, key)
+        for trace in drawn["data"]
+        for n, key in enumerate(trace.get("customdata") or ())
+        if len(key) == 4 and n < len(trace.get("text") or ()) and trace["text"][n]
+    ]
+    if latest_only and candidates:
+        latest = max(key[3] for *_, key in candidates)
+        candidates = [each for each in candidates if each[2][3] == latest]
     found = []
-    for trace in drawn["data"]:
-        keys = trace.get("customdata") or ()
-        texts, names = trace.get("text") or (), trace.get("y") if trace.get("orientation") == "h" else ()
-        for n, key in enumerate(keys):
-            text = str(texts[n]) if n < len(texts) else ""
-            if len(key) == 4 and text:
-                name = names[n] if names else trace.get("name", "")
-                found.append(Drawn(point=point_of(key), name=_unescaped(str(name)), text=text))
+    for trace, n, key in candidates:
+        name = trace["y"][n] if trace.get("orientation") == "h" else trace.get("name", "")
+        found.append(Drawn(point=point_of(key), name=_unescaped(str(name)), text=str(trace["text"][n])))
     return found
 
 
@@ -380,11 +382,9 @@ def _period(point: Point, selection: Selection) -> str:
 
 def _newest(drawn: Figure, reading: Reading) -> Component:
     """Buttons for the receipts of the latest period's points: the way to them by keyboard."""
-    all_points = points(drawn)
-    if not all_points:
+    of_latest = points(drawn, latest_only=True)
+    if not of_latest:
         return html.Div()
-    latest = max(each.point.period_start for each in all_points)
-    of_latest = [each for each in all_points if each.point.period_start == latest]
     return html.Div(
         [
             html.Span(f"Receipts of {_period(of_latest[0].point, reading.selection)}, or click any point:"),

@@ -14,7 +14,7 @@ from dashboard.controls import aria, data
 from dashboard.style import SCREEN, Look
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from db import Engine
 
 PRODUCT = "EV Market"
 
