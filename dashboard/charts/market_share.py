@@ -152,6 +152,15 @@ def title(drawn: Drawn) -> str:
         limit = f", at most {most}" if amount.startswith("at least") else ""
         return _shortest(f"{has}{limit}{what} in {when}{change}", f"{has}{limit}{what} in {when}", f"{has} in {when}")
     both = f"{first.name} {amount} and {ranked[1].name} {_amount(ranked[1], -1, selection)}"
+    if rest is not None and rest >= 0.05 and "at least" in both:
+        # The rest is so large that the two figures say little about who is ahead: the title has to say so.
+        brief = both.replace("at least ", "≥")
+        return _shortest(
+            f"{both}{what} in {when}; {style.share_text(rest)} unnamed",
+            f"{brief}{what} in {when}; {style.share_text(rest)} unnamed",
+            f"{brief} in {when}; {style.share_text(rest)} unnamed",
+            f"{both} in {when}",
+        )
     return _shortest(f"{both}{what} in {when}", f"{both} in {when}", f"{has} in {when}")
 
 
@@ -761,7 +770,7 @@ def rows(reading: Reading) -> pd.DataFrame:
             "market": of_line([line.market for line in lines]),
             "basis": selection.basis.value,
             "powertrain": selection.powertrain.value,
-            "of": selection.denominator.value if selection.measure is Measure.SHARE else "",
+            "of": selection.denominator.value,
             "maker": of_line([line.maker for line in lines]),
             "model": of_line([line.model for line in lines]),
             "maker_name": of_line([_maker_name(line, figures) for line in lines]),

@@ -470,3 +470,11 @@ def test_makers_filter_rows_while_the_denominator_stays_whole(empty_engine: Engi
         ["other", 0.1, 0.0, 0.1, "BEV", "fraction"],
         ["tesla", 0.6, 0.6, 0.6, "BEV", "fraction"],
     ]
+
+
+def test_a_title_of_two_makers_says_how_much_of_the_market_could_hide_between_them(bundled_engine: Engine) -> None:
+    chosen = Selection.from_query("market=CN&makers=byd,tesla&window=ttm&until=2026-06", defaults=MARKET_SHARE.defaults)
+    with bundled_engine.connect() as connection:
+        reading = MARKET_SHARE.load(connection, chosen)
+    assert reading.title == "BYD ≥12.6 % and Tesla ≥7.6 % of Chinese BEVs in the 12 months to Jun 2026; 53.7 % unnamed"
+    assert len(reading.title) <= 90
