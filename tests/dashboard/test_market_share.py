@@ -459,7 +459,7 @@ def test_the_download_holds_everybody_and_the_rest_and_never_a_fold(empty_engine
     assert rows["flags"].tolist()[:10] == ["lower_bound"] * 9 + ["upper_bound"]
     assert set(rows["known_from"]) == {"2026-03-01"}
     assert rows.iloc[0][["grain", "window", "market", "basis", "powertrain", "of", "model", "unit"]].tolist() == [
-        "month", "none", "DE", "registration", "BEV", "", "all", "cars",
+        "month", "none", "DE", "registration", "BEV", "BEV", "all", "cars",
     ]  # fmt: skip
 
 

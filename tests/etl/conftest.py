@@ -9,11 +9,6 @@ import pytest
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker of tests that need files which do not ship with the project."""
-    config.addinivalue_line("markers", "extra: needs upstream's own files in ../shared, which a fresh clone has not")
-
-
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of upstream's own files; the test is skipped where it is absent."""
