@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from dashboard.charts.chart import Point, Reading
-from dashboard.charts.market_share import MARKET_SHARE, period_name
+from dashboard.charts.market_share import MARKET_SHARE
+from dashboard.charts.market_words import period_name
 from dashboard.selection import Selection
 from dashboard.style import PICTURE, SCREEN, Figure
 from tests.dashboard.test_sales_lines import fill, line, monthly

@@ -1,0 +1,315 @@
+"""The plot of `market-share`: lines over time with labels at their ends, bars for a single period.
+
+A maker that the publisher's unnamed rest could raise is drawn at its low end; the band up to its high end is hatched
+where it is narrow enough to say something, and always for a maker that the reader named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dashboard import style
+from dashboard.charts.chart import Reading
+from dashboard.charts.market_words import (
+    DRAWN,
+    Drawn,
+    folded_lines,
+    marked_text,
+    smaller_name,
+    sum_of,
+    value_text,
+)
+from dashboard.metrics import Floats
+from dashboard.sales_lines import (
+    Line,
+    MarketFigures,
+    month_start,
+)
+from dashboard.selection import By, Measure, Selection
+from dashboard.style import Figure, Look
+from db.vocabulary import OTHER
+
+BAND = 0.10
+"""A band wider than this part of the axis' measure says no more than the label does, and is left to the table."""
+
+
+def draw(reading: Reading, look: Look) -> Figure:
+    """Lines over time with labels at their ends; bars where there is a single period."""
+    drawn: Drawn = reading.content
+    if len(drawn.figures.start) == 1:
+        return _bars(drawn, look)
+    return _trend(drawn, look)
+
+
+def _trend(drawn: Drawn, look: Look) -> Figure:
+    figures, selection = drawn.figures, drawn.figures.selection
+    dates = [month_start(int(month)).isoformat() for month in figures.start]
+    traces: list[dict[str, Any]] = []
+    named = bool(selection.makers or selection.models)
+    bounded = selection.measure is not Measure.GROWTH
+    for line in drawn.lines:
+        colour = style.colour(_colour_key(line, selection), look.theme, highlight=named)
+        if bounded and _has_visible_band(line, drawn, named):
+            traces += _band(line, dates, colour)
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers" if len(dates) <= 24 else "lines",
+                "name": style.escape(line.name),
+                "x": dates,
+                "y": _plain(_visible(line)),
+                "line": {
+                    "color": colour,
+                    "width": 2.5 if _stands_out(line) else 2,
+                    "dash": style.dash(_colour_key(line, selection)),
+                },
+                "marker": {"size": 5, "symbol": style.symbol(_colour_key(line, selection))},
+                "customdata": [_point(line, figures, n) for n in range(len(dates))],
+                "text": [_hover(line, n, selection) for n in range(len(dates))],
+                "hovertemplate": "%{text}",
+                "connectgaps": False,
+            }
+        )
+    low, high = _axis_range(drawn, traces)
+    ends = _line_ends(drawn, look, within=(low, high))
+    layout = style.layout(
+        look,
+        xaxis={"type": "date", "hoverformat": _hover_format(selection), **_x_range(figures)},
+        yaxis={
+            "range": [low, high],
+            "tickformat": ".0%"
+            if selection.measure is not Measure.UNITS and high - low > 0.05
+            else ".1%"
+            if selection.measure is not Measure.UNITS
+            else "~s"
+            if high >= 10_000
+            else ",",
+            "rangemode": "tozero",
+        },
+    )
+    font = round(look.font_px * 0.92)
+    if len(ends) <= DRAWN + 1:
+        room = style.end_room(ends, font_px=font)
+        layout["margin"] |= {"r": room}
+        plot_height = look.height - layout["margin"]["t"] - layout["margin"]["b"]
+        placed = style.line_end_labels(ends, height_px=plot_height, font_px=font, value_range=(low, high))
+        layout["annotations"] = style.end_annotations(placed, font_px=font)
+    else:
+        layout |= {"showlegend": True}
+    return {"data": traces, "layout": layout}
+
+
+def _visible(line: Line) -> Floats:
+    """What is drawn of a line: where the entity is not named there is a gap, never a zero."""
+    return np.where(line.named, line.value, np.nan)
+
+
+def _line_ends(drawn: Drawn, look: Look, *, within: tuple[float, float]) -> list[style.LineEnd]:
+    """A label for each line: its newest value, at the height where the line ends; an older one with its period."""
+    figures, selection = drawn.figures, drawn.figures.selection
+    named = bool(selection.makers or selection.models)
+    ends = []
+    for line in drawn.lines:
+        visible = np.flatnonzero(~np.isnan(_visible(line)))
+        if not np.isnan(line.value[-1]):
+            text = f"{line.name} {marked_text(line, -1, selection)}"
+            height = line.value[visible[-1]] if len(visible) else line.high[-1]
+        elif len(visible):
+            when = style.period_text(month_start(int(figures.start[visible[-1]])), selection.grain.value)
+            text = f"{line.name} {marked_text(line, visible[-1], selection)} ({when})"
+            height = line.value[visible[-1]]
+        else:
+            continue
+        colour = style.colour(_colour_key(line, selection), look.theme, highlight=named)
+        ends.append(
+            style.LineEnd(
+                text=text,
+                value=float(np.clip(height, *within)),
+                colour=colour if colour != style.colour(OTHER, look.theme) else style.INK[look.theme].quiet,
+            )
+        )
+    return ends
+
+
+@dataclass(frozen=True)
+class _Bar:
+    """One bar: `value` is solid (NaN draws nothing), hatched from there to `high`; `point` names what was clicked."""
+
+    name: str
+    value: float
+    high: float
+    text: str
+    hover: str
+    colour: str
+    point: list[Any]
+
+
+def _plain_bar(name: str, value: float, selection: Selection, colour: str) -> _Bar:
+    text = value_text(value, selection.measure)
+    return _Bar(name=name, value=value, high=value, text=text, hover=f"{name}: {text}", colour=colour, point=[])
+
+
+def _point(line: Line, figures: MarketFigures, at: int) -> list[Any]:
+    """What `Point` is made of, as a click hands it over."""
+    return [line.market, line.maker, line.model, int(figures.start[at])]
+
+
+def _bars(drawn: Drawn, look: Look) -> Figure:
+    selection = drawn.figures.selection
+    rest = [line for line in drawn.figures.lines if line.is_rest and not np.isnan(line.value[0])]
+    shown = [line for line in drawn.lines if not np.isnan(line.value[0])]
+    bars = [
+        _Bar(
+            name=line.name,
+            value=float(_visible(line)[0]),
+            high=float(line.high[0]) if selection.measure is not Measure.GROWTH else float(line.value[0]),
+            text=marked_text(line, 0, selection),
+            hover=_hover(line, 0, selection),
+            colour=style.colour(_colour_key(line, selection), look.theme),
+            point=_point(line, drawn.figures, 0),
+        )
+        for line in shown
+    ]
+    if selection.measure is not Measure.GROWTH and not (selection.makers or selection.models):
+        folded = folded_lines(drawn)
+        smaller = [line for line in folded if not line.is_own_rest]
+        own_rests = [line for line in folded if line.is_own_rest]
+        for name, lines in ((smaller_name(len(smaller), selection), smaller), ("makers' unnamed models", own_rests)):
+            if lines:
+                bars.append(_plain_bar(name, sum_of(lines), selection, style.INK[look.theme].axis))
+        for line in rest:
+            bar = _plain_bar(line.name, float(line.value[0]), selection, style.colour(OTHER, look.theme))
+            bars.append(replace(bar, point=_point(line, drawn.figures, 0)))
+    shared = {
+        "type": "bar",
+        "orientation": "h",
+        "y": [style.escape(bar.name) for bar in bars],
+        "customdata": [bar.point for bar in bars],
+        "hovertext": [style.escape(bar.hover) for bar in bars],
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
+    ends, colours = [bar.high for bar in bars], [bar.colour for bar in bars]
+    # The hatched bar reaches to the high end, the solid one before it to the low end.
+    traces: list[dict[str, Any]] = [
+        shared
+        | {
+            "x": ends,
+            "marker": {
+                "color": "rgba(0,0,0,0)",
+                "pattern": {"shape": "/", "fgcolor": colours, "fgopacity": 0.55, "size": 9, "solidity": 0.16},
+            },
+            "text": [bar.text for bar in bars],
+            "textposition": "outside",
+            "cliponaxis": False,
+        },
+        shared | {"x": _plain(np.array([bar.value for bar in bars])), "marker": {"color": colours}},
+    ]
+    top = max(ends, default=0.0)
+    bottom = min([0.0, *ends])
+    layout = style.layout(
+        look,
+        hovermode="closest",
+        xaxis={
+            "range": [bottom * 1.15, (top or 1.0) * 1.12],
+            "showgrid": True,
+            "gridcolor": style.INK[look.theme].grid,
+            "zeroline": True,
+            "tickformat": ".0%" if selection.measure is not Measure.UNITS else ",",
+        },
+        yaxis={
+            "autorange": "reversed",
+            "showgrid": False,
+            "automargin": True,
+            "type": "category",
+            "nticks": 0,
+        },
+        bargap=0.35,
+        barmode="overlay",
+    )
+    return {"data": traces, "layout": layout}
+
+
+def _colour_key(line: Line, selection: Selection) -> str:
+    """Colour belongs to the maker; models of one maker and markets are told apart by label, dash and symbol."""
+    if selection.by is By.MODEL:
+        return line.maker if selection.models or not selection.makers else line.model
+    if selection.by is By.MARKET:
+        return line.market if len(selection.makers) < 2 else line.maker
+    return line.maker
+
+
+def _stands_out(line: Line) -> bool:
+    return line.maker in ("tesla", "byd")
+
+
+def _has_visible_band(line: Line, drawn: Drawn, named: bool) -> bool:
+    """Whether a band says something: it is there, and it is narrow, or the reader asked for few."""
+    width = np.nan_to_num(line.high - line.value)
+    if not (width > 0).any():
+        return False
+    if named and len(drawn.lines) <= 2:
+        return True
+    top = max(float(np.nanmax(other.value)) for other in drawn.lines)
+    limit = BAND if drawn.figures.selection.measure is Measure.SHARE else BAND * top
+    return bool(width.max() <= limit) and bool(width.max() > 0.005 * top)
+
+
+def _band(line: Line, dates: Sequence[str], colour: str) -> list[dict[str, Any]]:
+    common = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": list(dates),
+        "line": {"width": 0, "color": colour},
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "connectgaps": False,
+    }
+    return [
+        common | {"y": _plain(line.low)},
+        common
+        | {
+            "y": _plain(line.high),
+            "fill": "tonexty",
+            "fillcolor": "rgba(0,0,0,0)",
+            "fillpattern": style.hatch(colour),
+        },
+    ]
+
+
+def _plain(values: Floats) -> list[float | None]:
+    """Numbers for Plotly: seven digits are more than a screen shows, and NaN is a gap."""
+    return [None if np.isnan(value) else float(f"{value:.7g}") for value in values]
+
+
+def _hover(line: Line, at: int, selection: Selection) -> str:
+    value, high = float(line.value[at]), float(line.high[at])
+    if np.isnan(value):
+        return ""
+    text = value_text(value, selection.measure)
+    # Most values are exact, and a text is formed for every point of the chart.
+    if selection.measure is Measure.GROWTH or high == value or (most := value_text(high, selection.measure)) == text:
+        return text
+    return f"{text} to {most}"
+
+
+def _axis_range(drawn: Drawn, traces: Sequence[dict[str, Any]]) -> tuple[float, float]:
+    values = [y for trace in traces for y in trace["y"] if y is not None]
+    top, bottom = max(values, default=1.0), min(values, default=0.0)
+    if drawn.figures.selection.measure is Measure.GROWTH:
+        # One maker's first year would flatten all others: the axis shows up to five-fold, the table all.
+        top, bottom = min(top, 5.0), min(bottom, 0.0)
+        return bottom * 1.05, max(top * 1.05, 0.1)
+    return 0.0, (top or 1.0) * 1.05
+
+
+def _x_range(figures: MarketFigures) -> dict[str, Any]:
+    first, last = month_start(int(figures.start[0])), month_start(int(figures.start[-1]))
+    return {"range": [first.isoformat(), last.isoformat()]}
+
+
+def _hover_format(selection: Selection) -> str:
+    return {"month": "%b %Y", "quarter": "Q%q %Y", "year": "%Y"}[selection.grain.value]

@@ -1,0 +1,405 @@
+"""The words of `market-share`: title, subtitle, badge and notes, each made by rule from the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dashboard import style
+from dashboard.charts.chart import Badge
+from dashboard.comparability import is_within_market
+from dashboard.metrics import GRAIN_MONTHS
+from dashboard.sales_lines import (
+    Line,
+    MarketFigures,
+    maker_name,
+    month_number,
+    month_start,
+)
+from dashboard.selection import By, Measure, PowertrainChoice, Selection, Window
+
+DRAWN = 7
+"""Named lines drawn at the most, unless the reader named more."""
+
+_CARS = {PowertrainChoice.BEV: "BEVs", PowertrainChoice.ALL: "cars"}
+
+_CARS_LONG = {
+    PowertrainChoice.BEV: "battery-electric passenger cars (BEV)",
+    PowertrainChoice.ALL: "all passenger cars",
+}
+
+_WINDOW = {
+    Window.NONE: "",
+    Window.THREE_MONTHS: "three-month sums",
+    Window.TTM: "trailing twelve months",
+    Window.YTD: "year to date",
+}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The figures and the lines of them that are drawn, the largest at the end of the range first."""
+
+    figures: MarketFigures
+    lines: tuple[Line, ...]
+
+
+def folded_lines(drawn: Drawn) -> list[Line]:
+    """The named entities at the end of the range that are not drawn."""
+    drawn_keys = {(line.maker, line.model) for line in drawn.lines}
+    return [
+        line
+        for line in drawn.figures.entities
+        if (line.maker, line.model) not in drawn_keys and line.named[-1] and not np.isnan(line.value[-1])
+    ]
+
+
+def title(drawn: Drawn) -> str:
+    """The finding at the end of the range, in at most 90 characters.
+
+    "leads" is only said of a whole market and where nobody could be ahead: neither a named one at its high end nor one
+    hidden in the rest. A change is only given where the bounds leave its sign certain.
+    """
+    figures, selection = drawn.figures, drawn.figures.selection
+    when, cars = period_name(figures, -1), f"{place_name(figures)} {_CARS[selection.powertrain]}"
+    ranked = _ranked(drawn)
+    if not ranked:
+        return _shortest(f"{cars}: nothing of what was asked for is published for {when}", cars)
+    if selection.measure is Measure.GROWTH:
+        return _growth_title(ranked, when=when, cars="" if selection.by is By.MARKET else f"{cars}, ")
+    if selection.by is By.MARKET:
+        return _market_title(ranked, figures, when=when)
+    first, amount = ranked[0], amount_text(ranked[0], -1, selection)
+    of = f" of all {_CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
+    change = _year_change(first, figures)
+    whole = not (selection.makers or selection.models)
+    if whole and _leads(first, figures):
+        second = f"; {ranked[1].name} {amount_text(ranked[1], -1, selection)}" if len(ranked) > 1 else ""
+        return _shortest(
+            f"{first.name} leads {cars} in {when}: {amount}{of}{change}{second}",
+            f"{first.name} leads {cars} in {when}: {amount}{of}{second}",
+            f"{first.name} leads {cars} in {when}: {amount}{of}",
+            f"{first.name} leads in {when}: {amount}{of}",
+        )
+    has = f"{first.name} has {amount}" if selection.measure is Measure.SHARE else f"{first.name}: {amount}"
+    what = (of or f" of {cars}") if selection.measure is Measure.SHARE else f" {cars}"
+    rest = _rest_share(figures)
+    if whole and rest is not None and rest >= 0.05:
+        return _shortest(
+            f"{has}{what} in {when}; {style.share_text(rest)} of the market is unnamed",
+            f"{has}{what} in {when}; {style.share_text(rest)} unnamed",
+            f"{has}{what} in {when}",
+            f"{has} in {when}",
+        )
+    if len(ranked) == 1:
+        most = value_text(float(first.high[-1]), selection.measure)
+        limit = f", at most {most}" if amount.startswith("at least") else ""
+        return _shortest(f"{has}{limit}{what} in {when}{change}", f"{has}{limit}{what} in {when}", f"{has} in {when}")
+    both = f"{first.name} {amount} and {ranked[1].name} {amount_text(ranked[1], -1, selection)}"
+    if rest is not None and rest >= 0.05 and "at least" in both:
+        # The rest is so large that the two figures say little about who is ahead: the title has to say so.
+        brief = both.replace("at least ", "≥")
+        return _shortest(
+            f"{both}{what} in {when}; {style.share_text(rest)} unnamed",
+            f"{brief}{what} in {when}; {style.share_text(rest)} unnamed",
+            f"{brief} in {when}; {style.share_text(rest)} unnamed",
+            f"{both} in {when}",
+        )
+    return _shortest(f"{both}{what} in {when}", f"{both} in {when}", f"{has} in {when}")
+
+
+def _ranked(drawn: Drawn) -> list[Line]:
+    """The drawn lines that have a figure at the end of the range, largest first; makers' own rests are no finding."""
+    lines = [line for line in drawn.lines if not np.isnan(line.value[-1])]
+    lines = [line for line in lines if not line.is_own_rest] or lines
+    return sorted(lines, key=lambda line: -float(line.value[-1]))
+
+
+def _leads(first: Line, figures: MarketFigures) -> bool:
+    """Whether nobody else can be ahead: no named entity at its high end, and no single one hidden in the rest."""
+    others = [line for line in figures.lines if line is not first]
+    return all(np.isnan(line.high[-1]) or first.low[-1] > line.high[-1] for line in others)
+
+
+def _growth_title(ranked: Sequence[Line], *, when: str, cars: str) -> str:
+    """The strongest and the weakest change among those whose sign the bounds leave certain."""
+    when = when.removeprefix("the ")
+    certain = [line for line in ranked if line.low[-1] > 0 or line.high[-1] < 0 or not is_open(line, Measure.GROWTH)]
+    if not certain:
+        only = ranked[0]
+        low, high = (style.growth_text(float(end[-1])) for end in (only.low, only.high))
+        return _shortest(
+            f"{cars}{when}: {only.name} between {low} and {high} on a year before"
+            if len(ranked) == 1
+            else f"{cars}{when}: unnamed cars leave open who grew on a year before",
+            f"{when}: unnamed cars leave open who grew",
+        )
+    first, last = certain[0], certain[-1]
+    best, worst = (f"{line.name} {_grown(line)}" for line in (first, last))
+    return _shortest(
+        *([f"{cars}{when}: {best} on a year before, {worst}"] if first is not last else []),
+        f"{cars}{when}: {best} on a year before",
+        f"{when}: {best} on a year before",
+        f"{when}: {best}",
+    )
+
+
+def _grown(line: Line) -> str:
+    """A change whose sign is certain: '+12.3 %', or the end of it that is."""
+    if not is_open(line, Measure.GROWTH):
+        return style.growth_text(float(line.value[-1]))
+    way, least = ("up", float(line.low[-1])) if line.low[-1] > 0 else ("down", -float(line.high[-1]))
+    return f"{way} at least {style.growth_text(least).removeprefix('+')}"
+
+
+def _market_title(ranked: Sequence[Line], figures: MarketFigures, *, when: str) -> str:
+    selection = figures.selection
+    entities = [line for line in ranked if not line.is_rest]
+    if not entities:
+        return f"Nothing of what was asked for is published for {when}"
+    who = ""
+    if len(selection.makers) == 1:
+        who = f"{maker_name(selection.makers[0], selection, figures.nouns)}: "
+    elif not selection.makers:
+        cars = _CARS[selection.powertrain]
+        is_of_sum = selection.measure is Measure.SHARE and not is_within_market(selection)
+        who = f"Of {len(selection.market)} markets' {cars}: " if is_of_sum else f"{cars}: "
+    of = f" of all {_CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
+    parts = [f"{line.name} {amount_text(line, -1, selection)}" for line in entities]
+    return _shortest(
+        f"{who}{parts[0]}{of}, {', '.join(parts[1:3])} in {when}"
+        if len(parts) > 1
+        else f"{who}{parts[0]}{of} in {when}",
+        f"{who}{parts[0]}{of}, {parts[1]} in {when}" if len(parts) > 1 else parts[0],
+        f"{who}{parts[0]}{of} in {when}",
+        f"{parts[0]} in {when}",
+    )
+
+
+def _is_of_all(selection: Selection) -> bool:
+    return selection.measure is Measure.SHARE and selection.denominator is not selection.powertrain
+
+
+def _shortest(*candidates: str) -> str:
+    """The first candidate of at most 90 characters; the last one, cut, where none is."""
+    for candidate in candidates:
+        if len(candidate) <= 90:
+            return candidate
+    return candidates[-1][:89] + "…"
+
+
+def amount_text(line: Line, at: int, selection: Selection) -> str:
+    """A value with its bound: '9.2 %', 'at least 12.1 %', 'at most 5.6 %'."""
+    return marked_text(line, at, selection).replace("≥", "at least ").replace("≤", "at most ")
+
+
+def marked_text(line: Line, at: int, selection: Selection) -> str:
+    """A value with its bound: '9.2 %', '≥12.1 %', '≤5.6 %' for one that is not named and could be anything up to that.
+
+    A difference that the rounding hides is not marked.
+    """
+    value, high = float(line.value[at]), float(line.high[at])
+    plain = value_text(value, selection.measure)
+    if selection.measure is Measure.GROWTH or value_text(high, selection.measure) == plain:
+        return plain
+    if not line.named[at]:
+        return f"≤{value_text(high, selection.measure)}"
+    return f"≥{plain}" if is_open(line, selection.measure, at) else plain
+
+
+def is_open(line: Line, measure: Measure, at: int = -1) -> bool:
+    """Whether the unnamed rest leaves the value open by more than a reader would round away."""
+    spare, high = float(line.high[at] - line.low[at]), float(line.high[at])
+    if measure is Measure.UNITS:
+        return spare > 0.02 * max(high, 1e-9)
+    return spare > (0.01 if measure is Measure.GROWTH else 0.001)
+
+
+def value_text(value: float, measure: Measure) -> str:
+    if measure is Measure.SHARE:
+        return style.share_text(value)
+    return style.growth_text(value) if measure is Measure.GROWTH else style.units_text(value)
+
+
+def _year_change(line: Line, figures: MarketFigures) -> str:
+    """', +1.2 pp on a year before' where the bounds leave its sign certain and its size to a rounding."""
+    before = np.flatnonzero(figures.start == figures.start[-1] - 12)
+    if not len(before) or figures.selection.measure is not Measure.SHARE:
+        return ""
+    then = int(before[0])
+    change = float(line.value[-1] - line.value[then])
+    least, most = float(line.low[-1] - line.high[then]), float(line.high[-1] - line.low[then])
+    if np.isnan(change) or not (least > 0 or most < 0) or most - least > 0.001:
+        return ""
+    return f", {style.pp_text(change)} on a year before"
+
+
+def period_name(figures: MarketFigures, at: int) -> str:
+    """'Jun 2026', 'Q2 2026', 'the 12 months to Jun 2026', 'Jan to Jun 2026'."""
+    selection = figures.selection
+    start = int(figures.start[at])
+    last_month = month_start(start + GRAIN_MONTHS[selection.grain.value] - 1)
+    month = style.period_text(last_month, "month")
+    if selection.window is Window.TTM:
+        return f"the 12 months to {month}"
+    if selection.window is Window.THREE_MONTHS:
+        return f"the 3 months to {month}"
+    if selection.window is Window.YTD and last_month.month > 1:
+        return f"Jan to {month}" if last_month.month < 12 else str(last_month.year)
+    return style.period_text(month_start(start), selection.grain.value)
+
+
+def place_name(figures: MarketFigures) -> str:
+    """'German', or 'DE+FR' for a set of markets."""
+    markets = figures.selection.market
+    if len(markets) == 1:
+        return figures.nouns.adjectives[markets[0]]
+    return "+".join(markets) if len(markets) <= 5 else f"{len(markets)}-market"
+
+
+def subtitle(figures: MarketFigures) -> str:
+    selection = figures.selection
+    names = [figures.nouns.markets[code] for code in selection.market]
+    where = ", ".join(names) if selection.by is By.MARKET else " + ".join(names)
+    cars = _CARS_LONG[selection.powertrain]
+    if selection.measure is Measure.SHARE:
+        whole = (
+            _CARS_LONG[selection.denominator] if selection.denominator is not selection.powertrain else "the same cars"
+        )
+        of = "the markets' sum" if selection.by is By.MARKET and not is_within_market(selection) else whole
+        what = f"Share of {selection.basis}s, {cars}" + (f", in % of {of}" if of != "the same cars" else ", in %")
+    elif selection.measure is Measure.GROWTH:
+        what = f"{selection.basis.capitalize()}s of {cars}, change on the same period a year before, in %"
+    else:
+        what = f"{selection.basis.capitalize()}s of {cars}, in cars"
+    who = {By.MAKER: "by maker (brand)", By.GROUP: "by group", By.MODEL: "by model", By.MARKET: "by market"}[
+        selection.by
+    ]
+    if selection.by is By.MARKET and selection.makers:
+        who += ", " + ", ".join(maker_name(slug, selection, figures.nouns) for slug in selection.makers)
+    smoothing = _WINDOW[selection.window]
+    grain = {"month": "monthly", "quarter": "quarterly", "year": "yearly"}[selection.grain.value]
+    return f"{where}. {what}, {who}; {grain}{', ' + smoothing if smoothing else ''}"
+
+
+def _rest_share(figures: MarketFigures) -> float | None:
+    """The unnamed rest at the end of the range as a share of what is drawn; None where it cannot be said."""
+    rest = [line for line in figures.lines if line.is_rest]
+    if len(rest) != 1 or np.isnan(rest[0].value[-1]):
+        return None
+    if figures.selection.measure is Measure.SHARE and figures.selection.denominator is figures.selection.powertrain:
+        return float(rest[0].value[-1])
+    named = sum(float(np.nan_to_num(line.value[-1])) for line in figures.entities)
+    if figures.selection.makers or figures.selection.models or figures.selection.measure is Measure.GROWTH:
+        return None
+    return float(rest[0].value[-1] / (rest[0].value[-1] + named))
+
+
+def badge(drawn: Drawn) -> Badge:
+    figures = drawn.figures
+    citations = figures.dataset.citations
+    end = style.period_text(
+        month_start(int(figures.start[-1]) + GRAIN_MONTHS[figures.selection.grain.value] - 1), "month"
+    )
+    known = max(cited.known_on for cited in citations)
+    parts = [f"data to {end}", f"as known {known.day} {style.period_text(known, 'month')}"]
+    rest = _rest_share(figures)
+    if rest is not None:
+        parts.append(f"{style.share_text(1 - rest)} named")
+    if not _open_lines(drawn):
+        return Badge(text=" · ".join(parts))
+    marks = "≥ marks a lower bound, ≤ what is not named and could be anything up to there"
+    if figures.selection.measure is Measure.GROWTH:
+        marks = "changes of what it may hide are uncertain"
+    return Badge(text=" · ".join(parts), amber=True, reason=f"Part of this market is published without names: {marks}.")
+
+
+def _open_lines(drawn: Drawn) -> list[Line]:
+    """The drawn lines whose last value the unnamed rest leaves open."""
+    measure = drawn.figures.selection.measure
+    with_figure = [line for line in drawn.lines if not np.isnan(line.value[-1])]
+    return [line for line in with_figure if is_open(line, measure)]
+
+
+def notes(drawn: Drawn) -> tuple[str, ...]:
+    figures, selection = drawn.figures, drawn.figures.selection
+    notes = []
+    loose = _open_lines(drawn)
+    if loose:
+        widest = max(loose, key=lambda line: line.high[-1] - line.low[-1])
+        low, high = (value_text(float(end[-1]), selection.measure) for end in (widest.low, widest.high))
+        what = "≥ marks a lower bound: the" if selection.measure is not Measure.GROWTH else "The"
+        subject = "The change of " if selection.measure is Measure.GROWTH else ""
+        notes.append(
+            f"{what} publisher's unnamed rest could hide more. {subject}{widest.name} lies between {low} and {high}."
+        )
+    notes += _fold_notes(drawn)
+    notes += _reach_notes(figures)
+    if selection.powertrain is PowertrainChoice.BEV:
+        notes.append("Plug-in hybrids are not in these figures.")
+    notes += [f"Publisher's remark on some periods: {remark}" for remark in figures.remarks[:2]]
+    return tuple(notes)
+
+
+def _fold_notes(drawn: Drawn) -> list[str]:
+    selection = drawn.figures.selection
+    folded = folded_lines(drawn)
+    if selection.measure is Measure.GROWTH:
+        return [f"Not drawn: {len(folded)} others; all are in the download."] if folded else []
+    own_rests = [line for line in folded if line.is_own_rest]
+    smaller = [line for line in folded if not line.is_own_rest]
+    notes = []
+    if smaller:
+        together = value_text(sum_of(smaller), selection.measure)
+        notes.append(
+            f"Not drawn: {smaller_name(len(smaller), selection)}, together {together}; all are in the download."
+        )
+    if own_rests:
+        together = value_text(sum_of(own_rests), selection.measure)
+        notes.append(f"Not drawn: named makers' unnamed models, together {together}.")
+    return notes
+
+
+def sum_of(lines: Sequence[Line]) -> float:
+    return float(sum(line.value[-1] for line in lines))
+
+
+def smaller_name(count: int, selection: Selection) -> str:
+    kind = {By.MODEL: "model", By.GROUP: "group"}.get(selection.by, "maker")
+    return f"{count} smaller {kind}{'s' if count > 1 else ''}"
+
+
+def _reach_notes(figures: MarketFigures) -> list[str]:
+    """Where a market's figures end before the chart does, or end the chart: the figures end there, not the market."""
+    selection, notes = figures.selection, []
+    names, reach = figures.nouns.markets, figures.reach
+    length = GRAIN_MONTHS[selection.grain.value]
+    end = int(figures.start[-1]) + length
+    asked_to = month_number(selection.until) + 1 if selection.until else max(to.published_to for to in reach.values())
+    totals_only = []
+    if selection.by is not By.MARKET or selection.makers:
+        totals_only = [
+            code for code, to in reach.items() if to.named_to <= end and to.named_to < min(to.published_to, asked_to)
+        ]
+    for code in totals_only:
+        when = f"After {_last_month(reach[code].named_to)} only" if reach[code].named_to else "Only"
+        notes.append(f"{when} totals are published for {names[code]}: no makers.")
+    if selection.by is By.MARKET:
+        drawn = {line.market for line in figures.lines if not np.isnan(line.value[-1])}
+        ended = [code for code in selection.market if code not in drawn and code not in totals_only]
+    else:
+        # The next period was asked for, and is there for other markets of the sum.
+        furthest = min(asked_to, max(to.published_to for to in reach.values()))
+        ended = [code for code, to in reach.items() if to.published_to < end + length <= furthest]
+    for code in ended:
+        to = reach[code].published_to
+        notes.append(
+            f"Figures of {names[code]} end with {_last_month(to)}." if to else f"No figures of {names[code]} are known."
+        )
+    return notes
+
+
+def _last_month(end: int) -> str:
+    return style.period_text(month_start(end - 1), "month")
