@@ -335,13 +335,14 @@ def latest_receipts(connection: Connection, source: str) -> dict[str, tuple[date
 
 
 def has_claimed(connection: Connection, receipt: Receipt) -> bool:
-    """Whether this very snapshot changes nothing any more: it is the file's latest word, or part of its history.
+    """Whether this very snapshot changes nothing any more: it is part of the file's history, or says what stood then.
 
-    Raises `OutOfOrder` where it is neither and yet older than the file's latest word.
+    Within a day the time of retrieval orders snapshots; bundled ones, which have none, come first.
+    Raises `OutOfOrder` where it would have changed something and is yet older than the file's latest word.
     """
     snapshot = schema.snapshot
     rows = connection.execute(
-        select(snapshot.c.known_on, snapshot.c.sha256)
+        select(snapshot.c.known_on, snapshot.c.retrieved_at, snapshot.c.sha256)
         .join(schema.source, schema.source.c.id == snapshot.c.source_id)
         .where(
             schema.source.c.slug == receipt.source,
@@ -352,13 +353,21 @@ def has_claimed(connection: Connection, receipt: Receipt) -> bool:
     ).all()
     if not rows:
         return False
-    latest_day, latest_sha = rows[-1]
-    if receipt.known_on < latest_day:
-        standing_then = [sha256 for known_on, sha256 in rows if known_on <= receipt.known_on]
-        if standing_then and standing_then[-1] == receipt.sha256:
-            return True
-        raise OutOfOrder(receipt, loaded=latest_day)
-    return receipt.sha256 == latest_sha or (receipt.known_on, receipt.sha256) in {tuple(row) for row in rows}
+    history = [(_moment(known_on, retrieved_at), sha256) for known_on, retrieved_at, sha256 in rows]
+    moment = _moment(receipt.known_on, receipt.retrieved_at)
+    stood = [sha256 for when, sha256 in history if when <= moment]
+    if stood and stood[-1] == receipt.sha256:
+        return True
+    if (receipt.known_on, receipt.sha256) in {(known_on, sha256) for (known_on, _), sha256 in history}:
+        return True
+    latest = history[-1][0]
+    if receipt.known_on < latest[0]:
+        raise OutOfOrder(receipt, loaded=latest[0])
+    return moment < latest  # a later snapshot of the same day has replaced it
+
+
+def _moment(known_on: date, retrieved_at: datetime | None) -> tuple[date, str]:
+    return known_on, retrieved_at.isoformat() if retrieved_at else ""
 
 
 def load_snapshot(connection: Connection, *, source: Source, receipt: Receipt, contents: Contents) -> Outcome:

@@ -551,3 +551,14 @@ def test_a_market_that_another_file_of_the_source_states_already_is_refused_as_c
     checks.check_claims_its_own(
         file="data/data-GB.js", claims=[("GB", "BEV", "quarter", date(2024, 1, 1))], others=others
     )
+
+
+def test_content_seen_again_and_replaced_within_a_day_is_not_loaded_by_a_later_load() -> None:
+    with fresh() as (engine, keep):
+        one, both = {"A|a": 1}, {"A|a": 1, "B|b": 1}
+        for hour, (number, state) in enumerate([(1, one), (1, both), (2, both), (2, one), (3, both)]):
+            load(engine, germany(state, known_on=number, hour=hour), keep=keep)
+        before = rows.claims(engine)
+        assert [_figures(engine, day(number)) for number in (1, 2, 3)] == [_model(both), _model(one), _model(both)]
+        load(engine, *keep.kept())
+        assert rows.claims(engine) == before
