@@ -27,6 +27,7 @@ from dashboard.charts.chart import DOWNLOAD_COLUMNS, Chart, Reading, source_line
 from dashboard.pictures import PictureError
 from dashboard.sales_lines import months_behind
 from dashboard.selection import InvalidSelection, Refusal, Selection
+from dashboard.style import Figure, Look
 from db import queries
 from db.store import StoreError, explained, ready
 from db.vocabulary import ALL
@@ -140,17 +141,22 @@ def _one_line(text: str) -> str:
 
 def picture(chart: Chart, reading: Reading, *, format: Format, site: str) -> bytes:
     """The chart with everything that the page prints around it, as a picture of fixed size in the light theme."""
-    figure = style.framed(
-        chart.draw(reading, style.PICTURE),
+    figure = framed(chart, reading, look=style.PICTURE, site=site)
+    return pictures.render(figure, format="png" if format is Format.PNG else "svg", look=style.PICTURE)
+
+
+def framed(chart: Chart, reading: Reading, *, look: Look, site: str) -> Figure:
+    """The figure that the page shows for a reading, with its words around it, in the size and theme of a look."""
+    return style.framed(
+        chart.draw(reading, look),
         title=reading.title,
         subtitle=reading.subtitle,
         badge=reading.badge.text,
         amber=reading.badge.amber,
         notes=reading.notes,
         source_line=source_line(reading, link=link(chart, reading.selection, site=site)),
-        look=style.PICTURE,
+        look=look,
     )
-    return pictures.render(figure, format="png" if format is Format.PNG else "svg", look=style.PICTURE)
 
 
 # CSV

@@ -28,10 +28,10 @@ from PIL import Image, ImageDraw, ImageFont
 from dashboard import __version__, pictures, style
 from dashboard.charts import chart as chart_at
 from dashboard.charts.chart import Chart, Reading, source_line
-from dashboard.downloads import csv_text, link
+from dashboard.downloads import csv_text, framed, link
 from dashboard.pictures import PictureError
 from dashboard.selection import InvalidSelection, Refusal, Selection
-from dashboard.style import SHEET, Figure, Look
+from dashboard.style import SHEET, Look
 from db import Connection, Engine, queries
 from db.schema import SCHEMA_VERSION
 from db.store import DEFAULT_URL, StoreError, explained, open_engine, ready
@@ -174,10 +174,12 @@ def _read(connection: Connection, sheet: Sheet, *, day: date) -> Reading:
 
 def _pages(readings: Sequence[tuple[Sheet, Reading]]) -> list[Page]:
     large = pictures.render_all(
-        [picture(sheet, reading, SHEET) for sheet, reading in readings], format="png", look=SHEET
+        [framed(sheet.chart, reading, look=SHEET, site="") for sheet, reading in readings], format="png", look=SHEET
     )
     cell = _digest_look(len(readings))
-    small = pictures.render_all([picture(sheet, reading, cell) for sheet, reading in readings], format="png", look=cell)
+    small = pictures.render_all(
+        [framed(sheet.chart, reading, look=cell, site="") for sheet, reading in readings], format="png", look=cell
+    )
     return [
         Page(
             stem=f"{number:02d}-{re.sub('[^a-z0-9]+', '-', sheet.name.lower()).strip('-')}-{sheet.chart.slug}",
@@ -189,20 +191,6 @@ def _pages(readings: Sequence[tuple[Sheet, Reading]]) -> list[Page]:
         )
         for number, (sheet, reading) in enumerate(readings, start=1)
     ]
-
-
-def picture(sheet: Sheet, reading: Reading, look: Look) -> Figure:
-    """A sheet as a picture: exactly what the page shows for the selection, with its words around it."""
-    return style.framed(
-        sheet.chart.draw(reading, look),
-        title=reading.title,
-        subtitle=reading.subtitle,
-        badge=reading.badge.text,
-        amber=reading.badge.amber,
-        source_line=source_line(reading, link=link(sheet.chart, reading.selection, site="")),
-        notes=reading.notes,
-        look=look,
-    )
 
 
 def _put_in_place(made: Path, target: Path) -> None:
