@@ -7,23 +7,37 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, and_, case, func, or_, select
 
-from db.schema import evidence, maker, maker_group, market, rejection, sales, series, snapshot, source
+from db.schema import (
+    evidence,
+    maker,
+    maker_group,
+    market,
+    penetration,
+    rejection,
+    sales,
+    series,
+    snapshot,
+    source,
+)
 from db.schema import model as model_table
 from db.store import explained, ready
-from db.vocabulary import ALL, OPEN_END, OTHER, SnapshotStatus
+from db.vocabulary import ALL, OPEN_END, OTHER, Grain, Obtained, SnapshotStatus, VehicleScope
 
 
 @dataclass(frozen=True)
 class Citation:
-    """A publisher's table that figures come from, as of its latest snapshot among those that were used."""
+    """A publisher's table that figures come from, as of its latest snapshot among those that were used.
+
+    A transcribed or imported file says for each row since when it is known: there `known_on` is the latest of these.
+    """
 
     slug: str
     title: str
@@ -33,6 +47,9 @@ class Citation:
     licence_url: str
     known_on: date
     warning: str
+    states: str
+    precedence: int
+    lag_days: int
 
 
 @dataclass(frozen=True)
@@ -58,8 +75,9 @@ class Dataset:
 class Nouns:
     """The names that a selection may use: markets, makers, models and groups, by code or slug.
 
-    `adjectives`: market code to 'German'. `model_makers`: model slug to its maker. `members`: group slug to its makers.
-    `regions`: the markets that overlap others and are never added to them.
+    `adjectives`: market code to 'German'. `model_makers`: model slug to its maker. `members`: group slug to the makers
+    that ever belonged to it; `memberships` says when. `regions`: the markets that overlap others and are never added
+    to them.
     """
 
     markets: dict[str, str]
@@ -70,6 +88,16 @@ class Nouns:
     model_makers: dict[str, str]
     groups: dict[str, str]
     members: dict[str, tuple[str, ...]]
+    memberships: dict[str, tuple[Membership, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A maker belongs to a group from the month `first` on, and no more in `end` (year * 12 + month - 1)."""
+
+    maker: str
+    first: int = 0
+    end: int = 120_000
 
 
 def nouns(connection: Connection, *, as_of: date | None = None) -> Nouns:
@@ -81,14 +109,26 @@ def nouns(connection: Connection, *, as_of: date | None = None) -> Nouns:
     makers = dict(connection.execute(select(maker.c.slug, maker.c.name)).tuples().all())
     models = connection.execute(select(model_table.c.slug, model_table.c.maker, model_table.c.name)).all()
     groups: dict[str, str] = {}
-    members: dict[str, list[str]] = {}
-    for slug, name, of in connection.execute(
-        select(maker_group.c.group_slug, maker_group.c.group_name, maker_group.c.maker)
+    memberships: dict[str, list[Membership]] = {}
+    told_by: dict[str, int] = {}
+    for slug, name, of, valid_from, valid_to, source_id in connection.execute(
+        select(
+            maker_group.c.group_slug,
+            maker_group.c.group_name,
+            maker_group.c.maker,
+            maker_group.c.valid_from,
+            maker_group.c.valid_to,
+            source.c.id,
+        )
+        .join(source, source.c.id == maker_group.c.source_id)
         .where(_known(maker_group, as_of))
-        .order_by(maker_group.c.maker)
+        .order_by(source.c.precedence, source.c.id, maker_group.c.maker, maker_group.c.valid_from)
     ).tuples():
-        groups[slug] = name
-        members.setdefault(slug, []).append(of)
+        # Whoever comes first says all about a maker: two sources' spans of time would overlap.
+        if told_by.setdefault(of, source_id) == source_id:
+            groups[slug] = name
+            first, end = (day.year * 12 + day.month - 1 for day in (valid_from, valid_to))
+            memberships.setdefault(slug, []).append(Membership(maker=of, first=first, end=end))
     return Nouns(
         markets={code: name for code, name, _, _ in markets},
         adjectives={code: adjective for code, _, adjective, _ in markets},
@@ -97,7 +137,8 @@ def nouns(connection: Connection, *, as_of: date | None = None) -> Nouns:
         models={slug: name for slug, _, name in models if slug not in (ALL, OTHER)},
         model_makers={slug: of for slug, of, _ in models if slug not in (ALL, OTHER)},
         groups=groups,
-        members={slug: tuple(of) for slug, of in members.items()},
+        members={slug: tuple(sorted({of.maker for of in belonging})) for slug, belonging in memberships.items()},
+        memberships={slug: tuple(of) for slug, of in memberships.items()},
     )
 
 
@@ -105,18 +146,27 @@ def sales_figures(
     connection: Connection,
     *,
     markets: Sequence[str],
-    basis: str,
+    bases: Sequence[str],
     powertrains: Sequence[str],
     as_of: date | None = None,
 ) -> Dataset:
-    """Every claim about the markets on one basis, as known on `as_of`.
+    """Every claim about the passenger cars of the markets on some bases, as known on `as_of`.
 
-    The frame has one row a claim: market, powertrain, grain, maker, model (categories), month (the period's first month
-    as year * 12 + month - 1), units, known_from (days since 1970-01-01), evidence_id.
+    The frame has one row a claim: source (slug), basis, market, powertrain, grain, maker, model (categories), month
+    (the period's first month as year * 12 + month - 1), units, known_from (days since 1970-01-01), evidence_id. Sources
+    may contradict each other and periods overlap: `dashboard.precedence` chooses.
     """
+    wanted = (
+        series.c.market.in_(markets),
+        series.c.basis.in_(bases),
+        series.c.powertrain.in_(powertrains),
+        series.c.vehicle_scope == VehicleScope.PASSENGER_CAR,
+    )
     about = connection.execute(
         select(
             series.c.id,
+            source.c.slug.label("source"),
+            series.c.basis,
             series.c.market,
             series.c.powertrain,
             series.c.grain,
@@ -125,7 +175,8 @@ def sales_figures(
             series.c.file,
             series.c.source_id,
         )
-        .where(series.c.market.in_(markets), series.c.basis == basis, series.c.powertrain.in_(powertrains))
+        .join(source, source.c.id == series.c.source_id)
+        .where(*wanted)
         .order_by(series.c.id)
     ).all()
     claims = _driver_rows(
@@ -138,14 +189,13 @@ def sales_figures(
             sales.c.evidence_id,
         )
         .join_from(series, sales, series.c.id == sales.c.series_id)
-        .where(series.c.market.in_(markets), series.c.basis == basis, series.c.powertrain.in_(powertrains))
-        .where(_known(sales, as_of)),
+        .where(*wanted, _known(sales, as_of)),
     )
     frame = _claims_frame(about, claims)
     files = sorted({(row.source_id, row.file) for row in about})
     return Dataset(
         frame=frame,
-        citations=_citations(connection, files, as_of=as_of) if len(frame) else (),
+        citations=_citations(connection, files, frame, as_of=as_of) if len(frame) else (),
         as_of=as_of,
         remarks=_remarks(connection, frame["evidence_id"].unique().tolist()),
     )
@@ -155,19 +205,19 @@ def receipts(
     connection: Connection,
     *,
     markets: Sequence[str],
-    basis: str,
-    powertrain: str,
+    bases: Sequence[str],
+    powertrains: Sequence[str],
     makers: Sequence[str] | None,
     model: str | None,
     first: date,
     last: date,
     as_of: date | None = None,
 ) -> pd.DataFrame:
-    """The stored claims that a figure is made of, each with its receipt.
+    """The stored claims about passenger cars that a figure is made of, each with its receipt.
 
     `makers` None takes every claim of the records (what a total is the sum of). Periods start from `first` to `last`.
-    Columns: market, period_start, grain, maker, model (names), units, source, file, line, text (what the publisher
-    cites), urls (one a line), known_from, known_on (of the snapshot), sha256, obtained, origin_url.
+    Columns: market, period_start, grain, maker, model (names), units, source (title), source_slug, file, line, text
+    (what the publisher cites), urls (one a line), known_from, known_on (of the snapshot), sha256, obtained, origin_url.
     """
     query = (
         select(
@@ -178,6 +228,7 @@ def receipts(
             model_table.c.name.label("model"),
             sales.c.units,
             source.c.title.label("source"),
+            source.c.slug.label("source_slug"),
             snapshot.c.file,
             sales.c.line,
             evidence.c.text,
@@ -196,8 +247,9 @@ def receipts(
         .join(evidence, evidence.c.id == sales.c.evidence_id)
         .where(
             series.c.market.in_(markets),
-            series.c.basis == basis,
-            series.c.powertrain == powertrain,
+            series.c.basis.in_(bases),
+            series.c.powertrain.in_(powertrains),
+            series.c.vehicle_scope == VehicleScope.PASSENGER_CAR,
             sales.c.period_start >= first,
             sales.c.period_start <= last,
             _known(sales, as_of),
@@ -227,102 +279,82 @@ def standing_snapshots(connection: Connection, *, as_of: date | None = None) -> 
         .where(snapshot.c.status == SnapshotStatus.LOADED)
         .order_by(source.c.slug, snapshot.c.file, snapshot.c.known_on)
     )
+    is_own_history = snapshot.c.obtained.in_((Obtained.CURATED, Obtained.IMPORTED))
     if as_of is not None:
-        query = query.where(snapshot.c.known_on <= as_of)
+        query = query.where(or_(is_own_history, snapshot.c.known_on <= as_of))
     # The rows of a file come in order of time, so that its last one stays.
     latest = {(row.slug, row.file): row for row in connection.execute(query)}
+    # A file that is its own history says for each row since when it is known.
+    last_published = (
+        select(source.c.slug, func.max(sales.c.known_from))
+        .join_from(sales, series, series.c.id == sales.c.series_id)
+        .join(source, source.c.id == series.c.source_id)
+        .where(source.c.id.in_(select(snapshot.c.source_id).where(is_own_history)))
+        .group_by(source.c.slug)
+    )
+    if as_of is not None:
+        last_published = last_published.where(sales.c.known_from <= as_of)
+    published = dict(connection.execute(last_published).tuples().all())
+    own = {slug for (slug,) in connection.execute(select(source.c.slug).join(snapshot).where(is_own_history)).tuples()}
     return [
         {
             "source": row.slug,
             "file": row.file,
-            "known_on": row.known_on.isoformat(),
+            "known_on": published.get(row.slug, row.known_on).isoformat(),
             "sha256": row.sha256,
             "origin_url": row.origin_url,
         }
         for row in latest.values()
+        if row.slug not in own or row.slug in published
     ]
 
 
-def status(engine: Engine) -> dict[str, Any]:
-    """What is loaded, as `etl status` prints it: a mapping of plain values.
+def next_due(published_to: date, grain: Grain, *, lag_days: int) -> date:
+    """The day by which a publisher usually has stated the next period: its end, and the usual lag.
 
-    `sources`: for each its description, `snapshots` (how many), `last_snapshot` (day), `figures` as known now and
-    `figures_all_vintages`, `markets` (market, powertrain, grain, first_period, last_period, figures), `rejected_rows`,
-    and `refused` files (known_on, file, line, reason).
+    `published_to` is the first day after the last period stated, `grain` its length.
     """
-    ready(engine)
-    with explained(engine), engine.connect() as connection:
-        return {"sources": [_source_status(connection, row) for row in connection.execute(select(source)).all()]}
-
-
-def _source_status(connection: Connection, of: Any) -> dict[str, Any]:
-    own = (snapshot.c.source_id == of.id) & (snapshot.c.status == SnapshotStatus.LOADED)
-    count, last, rejected = connection.execute(
-        select(func.count(), func.max(snapshot.c.known_on), func.sum(snapshot.c.rows_rejected)).where(own)
-    ).one()
-    is_open = case((sales.c.known_to == OPEN_END, 1), else_=0)
-    markets = connection.execute(
-        select(
-            series.c.market,
-            series.c.powertrain,
-            series.c.grain,
-            func.min(case((sales.c.known_to == OPEN_END, sales.c.period_start))).label("first"),
-            func.max(case((sales.c.known_to == OPEN_END, sales.c.period_start))).label("last"),
-            func.sum(is_open).label("figures"),
-            func.count().label("all_vintages"),
-        )
-        .join(sales, sales.c.series_id == series.c.id)
-        .where(series.c.source_id == of.id)
-        .group_by(series.c.market, series.c.powertrain, series.c.grain)
-        .order_by(series.c.market, series.c.powertrain, series.c.grain)
-    ).all()
-    refused = connection.execute(
-        select(snapshot.c.known_on, snapshot.c.file, rejection.c.line, rejection.c.reason)
-        .join(rejection, rejection.c.snapshot_id == snapshot.c.id)
-        .where(snapshot.c.source_id == of.id, snapshot.c.status == SnapshotStatus.REFUSED)
-        .order_by(snapshot.c.id)
-    ).all()
-    return {
-        "slug": of.slug,
-        "title": of.title,
-        "publisher": of.publisher,
-        "url": of.url,
-        "licence": of.licence,
-        "licence_url": of.licence_url,
-        "basis": str(of.basis),
-        "warning": of.warning,
-        "snapshots": count,
-        "last_snapshot": last,
-        "figures": sum(row.figures for row in markets),
-        "figures_all_vintages": sum(row.all_vintages for row in markets),
-        "rejected_rows": rejected or 0,
-        "markets": [
-            {
-                "market": row.market,
-                "powertrain": str(row.powertrain),
-                "grain": str(row.grain),
-                "first_period": row.first,
-                "last_period": row.last,
-                "figures": row.figures,
-            }
-            for row in markets
-            if row.figures
-        ],
-        "refused": [
-            {"known_on": row.known_on, "file": row.file, "line": row.line, "reason": row.reason} for row in refused
-        ],
-    }
+    months = published_to.year * 12 + published_to.month - 1 + grain.months
+    return date(months // 12, months % 12 + 1, 1) + timedelta(days=lag_days)
 
 
 def first_known(connection: Connection, *, markets: Sequence[str], basis: str) -> dict[str, date]:
     """For each market that has figures on the basis: the first day as known on which it can be shown."""
     rows = connection.execute(
-        select(series.c.market, func.min(snapshot.c.known_on))
-        .join(snapshot, and_(snapshot.c.source_id == series.c.source_id, snapshot.c.file == series.c.file))
-        .where(series.c.market.in_(markets), series.c.basis == basis, snapshot.c.status == SnapshotStatus.LOADED)
+        select(series.c.market, func.min(sales.c.known_from))
+        .join(sales, sales.c.series_id == series.c.id)
+        .where(series.c.market.in_(markets), series.c.basis == basis)
         .group_by(series.c.market)
     )
     return dict(rows.tuples().all())
+
+
+@dataclass(frozen=True)
+class Published:
+    """That a source has stated something: market, basis, powertrain as stored, `States`, and whether makers by name."""
+
+    market: str
+    basis: str
+    powertrain: str
+    states: str
+    names_makers: bool
+
+
+def published(connection: Connection, *, markets: Sequence[str]) -> frozenset[Published]:
+    """What there is about the passenger cars of some markets, in whatever vintage: the ground of the firewall."""
+    named = case((series.c.maker.not_in((ALL, OTHER)), True), else_=False)
+    rows = connection.execute(
+        select(series.c.market, series.c.basis, series.c.powertrain, source.c.states, named)
+        .join(source, source.c.id == series.c.source_id)
+        .where(series.c.market.in_(markets), series.c.vehicle_scope == VehicleScope.PASSENGER_CAR)
+        .distinct()
+    )
+    return frozenset(
+        Published(
+            market=code, basis=str(basis), powertrain=str(powertrain), states=str(states), names_makers=bool(names)
+        )
+        for code, basis, powertrain, states, names in rows.tuples()
+    )
 
 
 def _known(table: Table, as_of: date | None) -> ColumnElement[bool]:
@@ -345,7 +377,10 @@ def _driver_rows(connection: Connection, query: Select[Any]) -> Sequence[Any]:
         return list(result.cursor.fetchall())
 
 
-def _claims_frame(about: Sequence[Any], claims: Sequence[Any]) -> pd.DataFrame:
+_WORDS = ("source", "basis", "market", "powertrain", "grain", "maker", "model")
+
+
+def _claims_frame(about: Sequence[Any], claims: Sequence[Any], *, words: Sequence[str] = _WORDS) -> pd.DataFrame:
     """Claims as a frame of categories and integers: built from codes, since this is the hot path of every chart."""
     if claims:
         series_ids, periods, units, known, evidences = zip(*claims, strict=True)
@@ -356,11 +391,11 @@ def _claims_frame(about: Sequence[Any], claims: Sequence[Any]) -> pd.DataFrame:
     months = {start: (day := _as_date(start)).year * 12 + day.month - 1 for start in set(periods)}
     days = {since: (_as_date(since) - _EPOCH).days for since in set(known)}
     columns: dict[str, Any] = {}
-    for name in ("market", "powertrain", "grain", "maker", "model"):
-        words = [getattr(row, name) for row in about]
-        number = {word: n for n, word in enumerate(sorted(set(words)))}
-        codes = np.array([number[word] for word in words], dtype=np.int32)
-        categories = pd.Index([str(word) for word in number], dtype=object)
+    for name in words:
+        of_series = [str(getattr(row, name)) for row in about]
+        number = {word: n for n, word in enumerate(sorted(set(of_series)))}
+        codes = np.array([number[word] for word in of_series], dtype=np.int32)
+        categories = pd.Index(list(number), dtype=object)
         columns[name] = pd.Categorical.from_codes(codes[rows], categories=categories)
     columns["month"] = np.array([months[start] for start in periods], dtype=np.int64)
     columns["units"] = np.array(units, dtype=np.float64)
@@ -373,10 +408,14 @@ def _as_date(stored: str | date) -> date:
     return stored if isinstance(stored, date) else date.fromisoformat(stored)
 
 
-def _citations(connection: Connection, files: Iterable[tuple[int, str]], *, as_of: date | None) -> tuple[Citation, ...]:
+def _citations(
+    connection: Connection, files: Iterable[tuple[int, str]], frame: pd.DataFrame, *, as_of: date | None
+) -> tuple[Citation, ...]:
     wanted = list(files)
+    is_own_history = snapshot.c.obtained.in_((Obtained.CURATED, Obtained.IMPORTED))
+    own_history = func.max(case((is_own_history, 1), else_=0)).label("own_history")
     query = (
-        select(source, func.max(snapshot.c.known_on).label("known_on"))
+        select(source, func.max(snapshot.c.known_on).label("known_on"), own_history)
         .join(snapshot, snapshot.c.source_id == source.c.id)
         .where(
             source.c.id.in_({source_id for source_id, _ in wanted}),
@@ -387,7 +426,8 @@ def _citations(connection: Connection, files: Iterable[tuple[int, str]], *, as_o
         .order_by(source.c.precedence, source.c.slug)
     )
     if as_of is not None:
-        query = query.where(snapshot.c.known_on <= as_of)
+        query = query.where(or_(is_own_history, snapshot.c.known_on <= as_of))
+    published = frame.groupby("source", observed=True)["known_from"].max()
     return tuple(
         Citation(
             slug=row.slug,
@@ -396,10 +436,14 @@ def _citations(connection: Connection, files: Iterable[tuple[int, str]], *, as_o
             url=row.url,
             licence=row.licence,
             licence_url=row.licence_url,
-            known_on=row.known_on,
+            known_on=_EPOCH + timedelta(days=int(published[row.slug])) if row.own_history else row.known_on,
             warning=row.warning,
+            states=str(row.states),
+            precedence=row.precedence,
+            lag_days=row.lag_days,
         )
         for row in connection.execute(query)
+        if row.slug in published.index
     )
 
 
@@ -409,17 +453,53 @@ def _remarks(connection: Connection, evidence_ids: Sequence[int]) -> dict[int, s
     return dict(connection.execute(query).tuples().all())
 
 
+def standing_claims(connection: Connection) -> pd.DataFrame:
+    """Every claim about units that stands now, for rules across sources.
+
+    Columns: source, states, market, basis, powertrain, vehicle_scope, grain, maker, model (categories), month (the
+    period's first, as year * 12 + month - 1), units.
+    """
+    about = connection.execute(
+        select(
+            series.c.id,
+            source.c.slug.label("source"),
+            source.c.states,
+            series.c.market,
+            series.c.basis,
+            series.c.powertrain,
+            series.c.vehicle_scope,
+            series.c.grain,
+            series.c.maker,
+            series.c.model,
+        )
+        .join(source, source.c.id == series.c.source_id)
+        .order_by(series.c.id)
+    ).all()
+    claims = _driver_rows(
+        connection,
+        select(sales.c.series_id, sales.c.period_start, sales.c.units, sales.c.known_from, sales.c.evidence_id).where(
+            sales.c.known_to == OPEN_END
+        ),
+    )
+    words = ("source", "states", "market", "basis", "powertrain", "vehicle_scope", "grain", "maker", "model")
+    return _claims_frame(about, claims, words=words)
+
+
 @dataclass(frozen=True)
 class History:
     """A source's claims, all vintages: what `etl bundle` writes.
 
-    `snapshots`: file, known_on, sha256, bytes, origin_url. `sales`: file, the series' members, period_start,
-    known_from, known_to, units, line, evidence. `groups`: file, maker, group_slug, group_name, known_from, known_to,
-    line. `names`: kind (maker or model), slug, maker, name. Rows are ordered: equal databases give equal frames.
+    `snapshots`: file, known_on, sha256, bytes, origin_url, rows_out_of_scope, rows_duplicate. `rejections`: file,
+    known_on, line, column, value, reason. `sales`: file, the series' members, period_start, known_from, known_to,
+    units, line, evidence; `penetration` likewise with share. `groups`: file, maker, group_slug, group_name, valid_from,
+    valid_to, known_from, known_to, line. `names`:
+    kind (maker or model), slug, maker, name. Rows are ordered: equal databases give equal frames.
     """
 
     snapshots: pd.DataFrame
+    rejections: pd.DataFrame
     sales: pd.DataFrame
+    penetration: pd.DataFrame
     groups: pd.DataFrame
     names: pd.DataFrame
 
@@ -438,37 +518,57 @@ def history(engine: Engine, slug: str) -> History:
                 snapshot.c.sha256,
                 snapshot.c.bytes,
                 snapshot.c.origin_url,
+                snapshot.c.rows_out_of_scope,
+                snapshot.c.rows_duplicate,
             )
             .join(source, source.c.id == snapshot.c.source_id)
             .where(of_source, snapshot.c.status == SnapshotStatus.LOADED)
             .order_by(snapshot.c.known_on, snapshot.c.file),
         )
-        claims = _frame(
+        rejections = _frame(
             connection,
             select(
-                series.c.file,
-                *members,
-                series.c.maker,
-                series.c.model,
-                sales.c.period_start,
-                sales.c.known_from,
-                sales.c.known_to,
-                sales.c.units,
-                sales.c.line,
-                evidence.c.text.label("evidence"),
+                snapshot.c.file,
+                snapshot.c.known_on,
+                rejection.c.line,
+                rejection.c.column,
+                rejection.c.value,
+                rejection.c.reason,
             )
-            .join(series, series.c.id == sales.c.series_id)
-            .join(source, source.c.id == series.c.source_id)
-            .join(evidence, evidence.c.id == sales.c.evidence_id)
-            .where(of_source)
-            .order_by(
-                series.c.file,
-                *members,
-                series.c.maker,
-                series.c.model,
-                sales.c.period_start,
-                sales.c.known_from,
-            ),
+            .join(snapshot, snapshot.c.id == rejection.c.snapshot_id)
+            .join(source, source.c.id == snapshot.c.source_id)
+            .where(of_source, snapshot.c.status == SnapshotStatus.LOADED)
+            .order_by(snapshot.c.known_on, snapshot.c.file, rejection.c.line, rejection.c.column),
+        )
+        claims, penetrations = (
+            _frame(
+                connection,
+                select(
+                    series.c.file,
+                    *members,
+                    series.c.maker,
+                    series.c.model,
+                    table.c.period_start,
+                    table.c.known_from,
+                    table.c.known_to,
+                    value,
+                    table.c.line,
+                    evidence.c.text.label("evidence"),
+                )
+                .join(series, series.c.id == table.c.series_id)
+                .join(source, source.c.id == series.c.source_id)
+                .join(evidence, evidence.c.id == table.c.evidence_id)
+                .where(of_source)
+                .order_by(
+                    series.c.file,
+                    *members,
+                    series.c.maker,
+                    series.c.model,
+                    table.c.period_start,
+                    table.c.known_from,
+                ),
+            )
+            for table, value in ((sales, sales.c.units), (penetration, penetration.c.share))
         )
         groups = _frame(
             connection,
@@ -477,6 +577,8 @@ def history(engine: Engine, slug: str) -> History:
                 maker_group.c.maker,
                 maker_group.c.group_slug,
                 maker_group.c.group_name,
+                maker_group.c.valid_from,
+                maker_group.c.valid_to,
                 maker_group.c.known_from,
                 maker_group.c.known_to,
                 maker_group.c.line,
@@ -498,7 +600,9 @@ def history(engine: Engine, slug: str) -> History:
     names += [("model", slug, *models[slug]) for slug in used_models]
     return History(
         snapshots=snapshots,
+        rejections=rejections,
         sales=claims,
+        penetration=penetrations,
         groups=groups,
         names=pd.DataFrame(names, columns=["kind", "slug", "maker", "name"]),
     )

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Enum,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -31,16 +32,18 @@ from sqlalchemy import (
 from db.vocabulary import (
     Basis,
     Cadence,
+    DatePrecision,
     Grain,
     MarketKind,
     Obtained,
     Powertrain,
     SnapshotStatus,
+    States,
     VehicleScope,
     Word,
 )
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raised with every change of this file: a database of another version is refused with the advice to rebuild it."""
 
 metadata = MetaData(
@@ -71,7 +74,7 @@ schema_version = Table("schema_version", metadata, Column("version", Integer, pr
 market = Table(
     "market",
     metadata,
-    Column("code", String(8), primary_key=True, comment="ISO 3166 alpha-2, EU or WORLD"),
+    Column("code", String(12), primary_key=True, comment="ISO 3166 alpha-2, or a region such as EU or WORLD"),
     Column("name", Text, nullable=False, unique=True),
     Column("adjective", Text, nullable=False, comment="as in 'German BEVs'"),
     Column("kind", _word(MarketKind, "kind"), nullable=False),
@@ -102,9 +105,9 @@ source = Table(
     Column("url", Text, nullable=False),
     Column("licence", Text, nullable=False),
     Column("licence_url", Text, nullable=False),
-    Column("basis", _word(Basis, "basis"), nullable=False),
-    Column("vehicle_scope", _word(VehicleScope, "vehicle_scope"), nullable=False),
+    Column("states", _word(States, "states"), nullable=False),
     Column("cadence", _word(Cadence, "cadence"), nullable=False),
+    Column("lag_days", Integer, nullable=False, comment="days after a period's end until it is usually published"),
     Column(
         "precedence",
         Integer,
@@ -216,15 +219,71 @@ sales = Table(
     sqlite_with_rowid=False,
 )
 
+penetration = Table(
+    "penetration",
+    metadata,
+    Column("series_id", ForeignKey("series.id"), primary_key=True),
+    Column("period_start", Date, primary_key=True),
+    Column("known_to", Date, primary_key=True),
+    *_claimed_at(),
+    Column("share", Float, nullable=False, comment="of all cars, as a fraction, as the publisher states it"),
+    Column("evidence_id", ForeignKey("evidence.id"), nullable=False),
+    CheckConstraint("known_from < known_to", name="known_for_at_least_a_day"),
+    CheckConstraint("share >= 0 AND share <= 1", name="share_is_a_fraction"),
+    sqlite_with_rowid=False,
+)
+
 maker_group = Table(
     "maker_group",
     metadata,
     Column("source_id", ForeignKey("source.id"), primary_key=True),
     Column("file", Text, primary_key=True),
     Column("maker", ForeignKey("maker.slug"), primary_key=True),
+    Column("valid_from", Date, primary_key=True),
     Column("known_to", Date, primary_key=True),
     *_claimed_at(),
+    Column("valid_to", Date, nullable=False, comment="the first day on which the maker is no longer in the group"),
     Column("group_slug", String(64), nullable=False),
     Column("group_name", Text, nullable=False),
     CheckConstraint("known_from < known_to", name="known_for_at_least_a_day"),
+    CheckConstraint("valid_from < valid_to", name="valid_for_at_least_a_day"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("date", Date, nullable=False, comment="the first day of the month or year where only that is known"),
+    Column("date_precision", _word(DatePrecision, "date_precision"), nullable=False),
+    Column("market", ForeignKey("market.code"), nullable=False),
+    Column("kind", String(24), nullable=False),
+    Column("maker", String(64), nullable=False, comment="a maker's slug; 'all' where it concerns the market"),
+    Column("text", Text, nullable=False),
+    Column("url", Text, nullable=False),
+)
+
+cross_check = Table(
+    "cross_check",
+    metadata,
+    Column("rule", String(40), primary_key=True),
+    Column("meaning", Text, nullable=False),
+    Column("checked", Integer, nullable=False, comment="how many pairs of figures were compared"),
+    Column("differing", Integer, nullable=False),
+)
+
+cross_check_difference = Table(
+    "cross_check_difference",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("rule", ForeignKey("cross_check.rule"), nullable=False, index=True),
+    Column("source", String(64), nullable=False, comment="slug of the source of the stated figure"),
+    Column("market", String(12), nullable=False),
+    Column("basis", String(24), nullable=False),
+    Column("powertrain", String(24), nullable=False),
+    Column("maker", String(64), nullable=False),
+    Column("period_start", Date, nullable=False),
+    Column("grain", String(24), nullable=False),
+    Column("stated", Integer, nullable=False, comment="cars, as published"),
+    Column("computed", Integer, nullable=False, comment="cars, from other figures"),
+    Column("note", Text, nullable=False),
 )

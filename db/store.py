@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     MetaData,
+    Table,
     bindparam,
     create_engine,
     delete,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     inspect,
     select,
     text,
+    union_all,
     update,
 )
 from sqlalchemy.engine import make_url
@@ -38,11 +40,10 @@ from db.vocabulary import (
     ALL,
     OPEN_END,
     OTHER,
-    Basis,
     Cadence,
     Obtained,
     SnapshotStatus,
-    VehicleScope,
+    States,
 )
 
 DEFAULT_URL = "sqlite:///ev_market.sqlite"
@@ -69,7 +70,7 @@ class OutOfOrder(StoreError):
 
 @dataclass(frozen=True)
 class Source:
-    """A publisher's table: who publishes it, under which licence, what it counts and how often it changes."""
+    """A publisher's table: who publishes it, under which licence, what it amounts to and how often it changes."""
 
     slug: str
     title: str
@@ -77,9 +78,10 @@ class Source:
     url: str
     licence: str
     licence_url: str
-    basis: Basis
-    vehicle_scope: VehicleScope
+    states: States
     cadence: Cadence
+    lag_days: int
+    """Days after a period's end by which the publisher usually has stated it: after that it is overdue."""
     precedence: int
     """Where two sources claim one cell, the lower number is drawn."""
     warning: str
@@ -111,17 +113,19 @@ SALES_FIELDS: Final = (*SERIES_KEY, "period_start", "units", "line", "evidence")
 class Contents:
     """What one snapshot claims, in our ids.
 
-    `sales` holds rows in the order of `SALES_FIELDS`; `groups` rows of maker, group slug, group name and line;
-    `makers` and `models` name every slug used (`models`: slug to maker and name); `evidence` maps each evidence text to
-    its addresses (one a line) and its remark.
+    `sales` holds rows in the order of `SALES_FIELDS`, `penetration` likewise with a share of all cars (a fraction) in
+    the place of units; `groups` rows of maker, group slug, group name, valid from, valid to and line; `makers` and
+    `models` name every slug used (`models`: slug to maker and name); `evidence` maps each evidence text to its
+    addresses (one a line) and its remark.
     """
 
     sales: Sequence[tuple[Any, ...]]
-    groups: Sequence[tuple[str, str, str, int]]
+    groups: Sequence[tuple[str, str, str, date, date, int]]
     makers: Mapping[str, str]
     models: Mapping[str, tuple[str, str]]
     evidence: Mapping[str, tuple[str, str]]
     rows_read: int
+    penetration: Sequence[tuple[Any, ...]] = ()
     rejected: Sequence[tuple[int, str, str, str]] = ()
     """Line, column, value and reason of each row refused."""
     out_of_scope: int = 0
@@ -141,18 +145,31 @@ class FileHistory:
     makers: Mapping[str, str]
     models: Mapping[str, tuple[str, str]]
     evidence: Mapping[str, tuple[str, str]]
+    penetration: Sequence[tuple[Any, ...]] = ()
+    left_out: Mapping[date, tuple[int, int]] = field(default_factory=dict)
+    """By the day of the receipt: how many rows were out of scope, and how many duplicates."""
+    rejected: Mapping[date, Sequence[tuple[int, str, str, str]]] = field(default_factory=dict)
+    """By the day of the receipt: line, column, value and reason of each row refused."""
 
     def contents(self, receipt: Receipt) -> Contents:
         """What the file claimed on the day of one of its receipts."""
-        sales = [row[:-2] for row in self.sales if row[-2] <= receipt.known_on < row[-1]]
-        groups = [row[:-2] for row in self.groups if row[-2] <= receipt.known_on < row[-1]]
+        sales, penetration, groups = (
+            [row[:-2] for row in rows if row[-2] <= receipt.known_on < row[-1]]
+            for rows in (self.sales, self.penetration, self.groups)
+        )
+        out_of_scope, duplicate = self.left_out.get(receipt.known_on, (0, 0))
+        rejected = self.rejected.get(receipt.known_on, ())
         return Contents(
             sales=sales,
             groups=groups,
             makers=self.makers,
             models=self.models,
             evidence=self.evidence,
-            rows_read=len(sales) + len(groups),
+            penetration=penetration,
+            rows_read=len(sales) + len(penetration) + len(groups) + out_of_scope + duplicate + len(rejected),
+            rejected=rejected,
+            out_of_scope=out_of_scope,
+            duplicate=duplicate,
         )
 
 
@@ -255,8 +272,13 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def create(connection: Connection, *, markets: Iterable[Mapping[str, str]]) -> None:
-    """Create the tables where there are none, and the markets of the reference (code, name, adjective, kind).
+def create(
+    connection: Connection, *, markets: Iterable[Mapping[str, str]], events: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Create the tables where there are none, and the markets and events of the reference.
+
+    Markets have code, name, adjective and kind; events date, date_precision, market, kind, maker, text and url, and
+    replace those that are there.
 
     Raises `StoreError` where the database is of another schema version.
     """
@@ -280,6 +302,12 @@ def create(connection: Connection, *, markets: Iterable[Mapping[str, str]]) -> N
     missing = [dict(market) for market in markets if market["code"] not in known]
     if missing:
         connection.execute(insert(schema.market), missing)
+    table = schema.event
+    wanted = [{"id": n, **event} for n, event in enumerate(events, start=1)]
+    if [dict(row) for row in connection.execute(select(table).order_by(table.c.id)).mappings()] != wanted:
+        connection.execute(delete(table))
+        if wanted:
+            connection.execute(insert(table), wanted)
 
 
 def check_version(connection: Connection) -> None:
@@ -401,19 +429,23 @@ def load_snapshot(connection: Connection, *, source: Source, receipt: Receipt, c
             )
         ],
     )
-    opened_sales, closed_sales = _load_sales(
-        connection,
-        source_id=source_id,
-        receipt=receipt,
-        snapshot_id=snapshot_id,
-        sales=contents.sales,
-        evidence_ids=evidence_ids,
-    )
-    opened_groups, closed_groups = _load_groups(
+    opened = closed = 0
+    for fact, rows in ((_SALES, contents.sales), (_PENETRATION, contents.penetration)):
+        opened_rows, closed_rows = _load_facts(
+            connection,
+            fact,
+            source_id=source_id,
+            receipt=receipt,
+            snapshot_id=snapshot_id,
+            rows=rows,
+            evidence_ids=evidence_ids,
+        )
+        opened, closed = opened + opened_rows, closed + closed_rows
+    opened_rows, closed_rows = _load_groups(
         connection, source_id=source_id, receipt=receipt, snapshot_id=snapshot_id, groups=contents.groups
     )
-    opened, closed = opened_sales + opened_groups, closed_sales + closed_groups
-    unchanged = len(contents.sales) + len(contents.groups) - opened
+    opened, closed = opened + opened_rows, closed + closed_rows
+    unchanged = len(contents.sales) + len(contents.penetration) + len(contents.groups) - opened
     connection.execute(
         update(schema.snapshot)
         .where(schema.snapshot.c.id == snapshot_id)
@@ -440,9 +472,7 @@ def load_history(connection: Connection, *, source: Source, history: FileHistory
     file = history.receipts[0].file
     _name_makers_and_models(connection, makers=history.makers, models=history.models)
     evidence_ids = _evidence_ids(connection, source_id=source_id, evidence=history.evidence)
-    width = len(SERIES_KEY)
-    series_ids = _series_ids(connection, source_id=source_id, file=file, keys={row[:width] for row in history.sales})
-    claims = [*history.sales, *history.groups]
+    claims = [*history.sales, *history.penetration, *history.groups]
     opened = Counter(row[-2] for row in claims)
     closed = Counter(row[-1] for row in claims)
     snapshot_ids: dict[date, int] = {}
@@ -451,14 +481,18 @@ def load_history(connection: Connection, *, source: Source, history: FileHistory
     for receipt in history.receipts:
         day = receipt.known_on
         standing += opened[day] - closed[day]
+        out_of_scope, duplicate = history.left_out.get(day, (0, 0))
+        rejected = history.rejected.get(day, ())
+        read = standing + out_of_scope + duplicate + len(rejected)
         snapshot_ids[day] = _next_id(connection, schema.snapshot)
         outcomes.append(
             Outcome(
                 receipt=receipt,
                 already=False,
-                read=standing,
+                read=read,
                 loaded=opened[day],
                 unchanged=standing - opened[day],
+                rejected=len(rejected),
                 closed=closed[day],
             )
         )
@@ -467,26 +501,24 @@ def load_history(connection: Connection, *, source: Source, history: FileHistory
             snapshot_id=snapshot_ids[day],
             source_id=source_id,
             status=SnapshotStatus.LOADED,
-            read=standing,
+            read=read,
             unchanged=standing - opened[day],
+            rejected=len(rejected),
+            out_of_scope=out_of_scope,
+            duplicate=duplicate,
         )
         connection.execute(insert(schema.snapshot), [row | {"rows_loaded": opened[day], "rows_closed": closed[day]}])
-    rows = [
-        (
-            series_ids[row[:width]],
-            start,
-            known_to,
-            known_from,
-            snapshot_ids[known_from],
-            line,
-            units,
-            evidence_ids[text_],
+        _save_rejections(connection, snapshot_id=snapshot_ids[day], rejected=rejected)
+    for fact, of_fact in ((_SALES, history.sales), (_PENETRATION, history.penetration)):
+        _insert_history(
+            connection,
+            fact,
+            source_id=source_id,
+            file=file,
+            rows=of_fact,
+            evidence_ids=evidence_ids,
+            snapshot_ids=snapshot_ids,
         )
-        for row in history.sales
-        for start, units, line, text_, known_from, known_to in (row[width:],)
-    ]
-    if rows:
-        _insert_sales(connection, sorted(rows))
     if history.groups:
         _insert_groups(
             connection,
@@ -495,6 +527,188 @@ def load_history(connection: Connection, *, source: Source, history: FileHistory
             rows=[(*row, snapshot_ids[row[-2]]) for row in history.groups],
         )
     return outcomes
+
+
+def stands(connection: Connection, receipt: Receipt) -> bool:
+    """Whether this very file is what its source's rows were last read from."""
+    return latest_receipts(connection, receipt.source).get(receipt.file, (None, ""))[1] == receipt.sha256
+
+
+def load_dated(connection: Connection, *, source: Source, receipt: Receipt, contents: Contents) -> Outcome:
+    """Load a file that is its own history: every row says since when it is known. It replaces the source's rows.
+
+    Rows are as in `Contents` with the day of publication behind them. Of the rows about one cell each stands until the
+    next one is published; one that only confirms the figure before it counts as unchanged. All within the caller's
+    transaction.
+    """
+    source_id = save_source(connection, source)
+    replaced = _remove_claims(connection, source_id)
+    _name_makers_and_models(
+        connection,
+        makers=contents.makers,
+        models=contents.models,
+        rename=receipt.obtained is not Obtained.IMPORTED,
+    )
+    evidence_ids = _evidence_ids(connection, source_id=source_id, evidence=contents.evidence)
+    width = len(SERIES_KEY) + 1
+    sales, penetration = _spans(contents.sales, width=width), _spans(contents.penetration, width=width)
+    groups = [(*row[:-1], row[-1], OPEN_END) for row in contents.groups]
+    loaded = len(sales) + len(penetration) + len(groups)
+    unchanged = len(contents.sales) + len(contents.penetration) + len(contents.groups) - loaded
+    closed = sum(row[-1] != OPEN_END for row in [*sales, *penetration])
+    snapshot_id = _next_id(connection, schema.snapshot)
+    row = _snapshot_row(
+        receipt,
+        snapshot_id=snapshot_id,
+        source_id=source_id,
+        status=SnapshotStatus.LOADED,
+        read=contents.rows_read,
+        unchanged=unchanged,
+        rejected=len(contents.rejected),
+        out_of_scope=contents.out_of_scope,
+        duplicate=contents.duplicate,
+    )
+    connection.execute(insert(schema.snapshot), [row | {"rows_loaded": loaded, "rows_closed": closed}])
+    days = {row[-2] for row in [*sales, *penetration, *groups]}
+    for fact, of_fact in ((_SALES, sales), (_PENETRATION, penetration)):
+        _insert_history(
+            connection,
+            fact,
+            source_id=source_id,
+            file=receipt.file,
+            rows=of_fact,
+            evidence_ids=evidence_ids,
+            snapshot_ids=dict.fromkeys(days, snapshot_id),
+        )
+    if groups:
+        rows = [(*row, snapshot_id) for row in groups]
+        _insert_groups(connection, source_id=source_id, file=receipt.file, rows=rows)
+    _save_rejections(connection, snapshot_id=snapshot_id, rejected=contents.rejected)
+    if replaced:
+        _forget_unused_names(connection)
+    return Outcome(
+        receipt=receipt,
+        already=False,
+        read=contents.rows_read,
+        loaded=loaded,
+        unchanged=unchanged,
+        rejected=len(contents.rejected),
+        closed=closed,
+    )
+
+
+def _spans(rows: Sequence[tuple[Any, ...]], *, width: int) -> list[tuple[Any, ...]]:
+    """Rows with their day of publication as claims with the days from and to which they stand."""
+    by_cell: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+    for row in sorted(rows, key=lambda row: row[-1]):
+        of_cell = by_cell.setdefault(row[:width], [])
+        if not of_cell or of_cell[-1][width] != row[width]:
+            of_cell.append(row)
+    return [
+        (*row, following[-1] if following else OPEN_END)
+        for of_cell in by_cell.values()
+        for row, following in zip(of_cell, [*of_cell[1:], None], strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two figures that should agree and do not: what is published, and what other figures give in its place."""
+
+    source: str
+    market: str
+    basis: str
+    powertrain: str
+    maker: str
+    period_start: date
+    grain: str
+    stated: int
+    computed: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class CrossCheck:
+    """A rule across figures: what it says, how many pairs of figures were compared, and which of them differ."""
+
+    rule: str
+    meaning: str
+    checked: int
+    differences: Sequence[Difference]
+
+
+def save_cross_checks(connection: Connection, found: Sequence[CrossCheck]) -> None:
+    """Replace the results of the rules across figures."""
+    connection.execute(delete(schema.cross_check_difference))
+    connection.execute(delete(schema.cross_check))
+    rules = [
+        {
+            "rule": check.rule,
+            "meaning": check.meaning,
+            "checked": check.checked,
+            "differing": len(check.differences),
+        }
+        for check in found
+    ]
+    if rules:
+        connection.execute(insert(schema.cross_check), rules)
+    rows = [{"rule": check.rule, **asdict(difference)} for check in found for difference in check.differences]
+    if rows:
+        numbered = [{"id": number, **row} for number, row in enumerate(rows, start=1)]
+        connection.execute(insert(schema.cross_check_difference), numbered)
+
+
+def imported_sources(connection: Connection) -> list[str]:
+    """The slugs of the sources that are an analyst's own."""
+    imported = select(schema.snapshot.c.source_id).where(schema.snapshot.c.obtained == Obtained.IMPORTED)
+    query = select(schema.source.c.slug).where(schema.source.c.id.in_(imported)).order_by(schema.source.c.slug)
+    return list(connection.execute(query).scalars())
+
+
+def remove_source(connection: Connection, slug: str) -> int:
+    """Remove a source and all that it claims; how many claims that were.
+
+    Raises `StoreError` for a source that is not there.
+    """
+    source = schema.source
+    source_id = connection.execute(select(source.c.id).where(source.c.slug == slug)).scalar()
+    if source_id is None:
+        raise StoreError(f"there is no source '{slug}' in the database; 'python -m etl status' lists them")
+    removed = _remove_claims(connection, source_id)
+    connection.execute(delete(source).where(source.c.id == source_id))
+    _forget_unused_names(connection)
+    return removed
+
+
+def _remove_claims(connection: Connection, source_id: int) -> int:
+    series, snapshot = schema.series, schema.snapshot
+    removed = 0
+    own_series = select(series.c.id).where(series.c.source_id == source_id)
+    for table, own in (
+        (schema.sales, schema.sales.c.series_id.in_(own_series)),
+        (schema.penetration, schema.penetration.c.series_id.in_(own_series)),
+        (schema.maker_group, schema.maker_group.c.source_id == source_id),
+    ):
+        removed += connection.execute(delete(table).where(own)).rowcount
+    own_snapshots = select(snapshot.c.id).where(snapshot.c.source_id == source_id)
+    connection.execute(delete(schema.rejection).where(schema.rejection.c.snapshot_id.in_(own_snapshots)))
+    for table in (series, schema.evidence, snapshot):
+        connection.execute(delete(table).where(table.c.source_id == source_id))
+    return removed
+
+
+def _forget_unused_names(connection: Connection) -> None:
+    """Remove the models and makers that nothing speaks of any more."""
+    for table in (schema.model, schema.maker):
+        users = [
+            select(column)
+            for other in schema.metadata.sorted_tables
+            for column in other.c
+            for key in column.foreign_keys
+            if key.column is table.c.slug
+        ]
+        unused = table.c.slug.not_in((ALL, OTHER)) & ~table.c.slug.in_(union_all(*users))
+        connection.execute(delete(table).where(unused))
 
 
 def save_refusal(
@@ -605,7 +819,7 @@ def _forget_refusal(connection: Connection, *, source_id: int, receipt: Receipt)
 
 def _undo_same_day(connection: Connection, *, source_id: int, receipt: Receipt) -> None:
     """Take back what an earlier snapshot of this file wrote for the same day."""
-    snapshot, sales, series, group = schema.snapshot, schema.sales, schema.series, schema.maker_group
+    snapshot, series, group = schema.snapshot, schema.series, schema.maker_group
     same_day = connection.execute(
         update(snapshot)
         .where(
@@ -620,15 +834,22 @@ def _undo_same_day(connection: Connection, *, source_id: int, receipt: Receipt) 
         return
     own_series = select(series.c.id).where(series.c.source_id == source_id, series.c.file == receipt.file)
     own_groups = (group.c.source_id == source_id) & (group.c.file == receipt.file)
-    for table, own in ((sales, sales.c.series_id.in_(own_series)), (group, own_groups)):
+    for table, own in (
+        (schema.sales, schema.sales.c.series_id.in_(own_series)),
+        (schema.penetration, schema.penetration.c.series_id.in_(own_series)),
+        (group, own_groups),
+    ):
         connection.execute(delete(table).where(own, table.c.known_from == receipt.known_on))
         connection.execute(update(table).where(own, table.c.known_to == receipt.known_on).values(known_to=OPEN_END))
 
 
 def _name_makers_and_models(
-    connection: Connection, *, makers: Mapping[str, str], models: Mapping[str, tuple[str, str]]
+    connection: Connection, *, makers: Mapping[str, str], models: Mapping[str, tuple[str, str]], rename: bool = True
 ) -> None:
-    """Add the makers and models that are new, and take over a name that the reference has changed."""
+    """Add the makers and models that are new, and take over a name that the reference has changed.
+
+    Without `rename` those that are there keep their names: an analyst's spelling is no better than a publisher's.
+    """
     for table, wanted in (
         (schema.maker, {slug: {"slug": slug, "name": name} for slug, name in makers.items()}),
         (
@@ -641,7 +862,7 @@ def _name_makers_and_models(
         if new:
             connection.execute(insert(table), new)
         for slug, row in wanted.items():
-            if slug in known and known[slug] != row["name"]:
+            if rename and slug in known and known[slug] != row["name"]:
                 connection.execute(update(table).where(table.c.slug == slug).values(name=row["name"]))
 
 
@@ -691,39 +912,52 @@ def _series_ids(
     return known
 
 
-def _load_sales(
+@dataclass(frozen=True)
+class _Fact:
+    """A table of claims with a value: the name of the table and of the column."""
+
+    table: Table
+    value: str
+
+
+_SALES = _Fact(schema.sales, "units")
+_PENETRATION = _Fact(schema.penetration, "share")
+
+
+def _load_facts(
     connection: Connection,
+    fact: _Fact,
     *,
     source_id: int,
     receipt: Receipt,
     snapshot_id: int,
-    sales: Sequence[tuple[Any, ...]],
+    rows: Sequence[tuple[Any, ...]],
     evidence_ids: Mapping[str, int],
 ) -> tuple[int, int]:
     """Write the differences to what the file last claimed; how many claims were opened and closed."""
-    table, series = schema.sales, schema.series
+    table, series = fact.table, schema.series
     width = len(SERIES_KEY)
-    keys = [row[:width] for row in sales]
+    keys = [row[:width] for row in rows]
     series_ids = _series_ids(connection, source_id=source_id, file=receipt.file, keys=set(keys))
-    claimed = {(series_ids[key], row[width]): row for key, row in zip(keys, sales, strict=True)}
-    if len(claimed) < len(sales):
+    claimed = {(series_ids[key], row[width]): row for key, row in zip(keys, rows, strict=True)}
+    if len(claimed) < len(rows):
         raise ValueError(f"{receipt.file}: two rows claim the same cell")
     query = (
-        select(table.c.series_id, table.c.period_start, table.c.units)
+        select(table.c.series_id, table.c.period_start, table.c[fact.value])
         .join(series, series.c.id == table.c.series_id)
         .where(series.c.source_id == source_id, series.c.file == receipt.file, table.c.known_to == OPEN_END)
     )
-    standing = {(series_id, start): units for series_id, start, units in connection.execute(query).tuples()}
+    standing = {(series_id, start): value for series_id, start, value in connection.execute(query).tuples()}
     opened = [
-        (*cell, OPEN_END, receipt.known_on, snapshot_id, line, units, evidence_ids[evidence])
+        (*cell, OPEN_END, receipt.known_on, snapshot_id, line, value, evidence_ids[evidence])
         for cell, row in claimed.items()
-        for units, line, evidence in (row[width + 1 :],)
-        if standing.get(cell) != units
+        for value, line, evidence in (row[width + 1 :],)
+        if standing.get(cell) != value
     ]
     closed = [
         {"in_series": cell[0], "in_period": cell[1]}
-        for cell, units in standing.items()
-        if cell not in claimed or claimed[cell][width + 1] != units
+        for cell, value in standing.items()
+        if cell not in claimed or claimed[cell][width + 1] != value
     ]
     if closed:
         connection.execute(
@@ -736,39 +970,57 @@ def _load_sales(
             .values(known_to=receipt.known_on),
             closed,
         )
-    if opened:
-        _insert_sales(connection, sorted(opened))
+    _insert_facts(connection, fact, sorted(opened))
     return len(opened), len(closed)
 
 
-_SALES_COLUMNS = (
-    "series_id",
-    "period_start",
-    "known_to",
-    "known_from",
-    "snapshot_id",
-    "line",
-    "units",
-    "evidence_id",
-)
+def _insert_history(
+    connection: Connection,
+    fact: _Fact,
+    *,
+    source_id: int,
+    file: str,
+    rows: Sequence[tuple[Any, ...]],
+    evidence_ids: Mapping[str, int],
+    snapshot_ids: Mapping[date, int],
+) -> None:
+    """Insert claims of all vintages: rows of `Contents` with the days from and to which they stood."""
+    width = len(SERIES_KEY)
+    series_ids = _series_ids(connection, source_id=source_id, file=file, keys={row[:width] for row in rows})
+    claims = [
+        (
+            series_ids[row[:width]],
+            start,
+            known_to,
+            known_from,
+            snapshot_ids[known_from],
+            line,
+            value,
+            evidence_ids[text_],
+        )
+        for row in rows
+        for start, value, line, text_, *_, known_from, known_to in (row[width:],)
+    ]
+    _insert_facts(connection, fact, sorted(claims))
 
 
-def _insert_sales(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
-    """Insert claims in the order of `_SALES_COLUMNS`.
+def _insert_facts(connection: Connection, fact: _Fact, rows: list[tuple[Any, ...]]) -> None:
+    """Insert claims: series, period, known to, known from, snapshot, line, value, evidence.
 
     By the driver itself and a hundred rows a statement: row by row through SQLAlchemy's parameter handling, a hundred
     thousand rows take four times as long. Dates go as ISO text, which both engines take.
     """
+    columns = ("series_id", "period_start", "known_to", "known_from", "snapshot_id", "line", fact.value, "evidence_id")
     days = {row[1] for row in rows} | {row[2] for row in rows} | {row[3] for row in rows}
     iso = {day: day.isoformat() for day in days}
     mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    one_row = f"({', '.join([mark] * len(_SALES_COLUMNS))})"
+    one_row = f"({', '.join([mark] * len(columns))})"
     for begin in range(0, len(rows), 100):
         chunk = rows[begin : begin + 100]
         values: list[Any] = []
         for series_id, start, known_to, known_from, *rest in chunk:
             values += (series_id, iso[start], iso[known_to], iso[known_from], *rest)
-        statement = f"INSERT INTO sales ({', '.join(_SALES_COLUMNS)}) VALUES {', '.join([one_row] * len(chunk))}"
+        statement = f"INSERT INTO {fact.table.name} ({', '.join(columns)}) VALUES {', '.join([one_row] * len(chunk))}"
         connection.exec_driver_sql(statement, tuple(values))
 
 
@@ -778,17 +1030,19 @@ def _load_groups(
     source_id: int,
     receipt: Receipt,
     snapshot_id: int,
-    groups: Sequence[tuple[str, str, str, int]],
+    groups: Sequence[tuple[str, str, str, date, date, int]],
 ) -> tuple[int, int]:
     """As for sales: how many memberships were opened and closed."""
     table = schema.maker_group
     own = (table.c.source_id == source_id) & (table.c.file == receipt.file) & (table.c.known_to == OPEN_END)
-    standing = dict(connection.execute(select(table.c.maker, table.c.group_slug).where(own)).tuples().all())
-    opened = [row for row in groups if standing.get(row[0]) != row[1]]
-    kept = {row[0] for row in groups if standing.get(row[0]) == row[1]}
-    closed = [maker for maker in standing if maker not in kept]
-    if closed:
-        connection.execute(update(table).where(own, table.c.maker.in_(closed)).values(known_to=receipt.known_on))
+    members = (table.c.maker, table.c.group_slug, table.c.valid_from, table.c.valid_to)
+    standing = {tuple(row) for row in connection.execute(select(*members).where(own))}
+    claimed = {(maker, slug, valid_from, valid_to) for maker, slug, _, valid_from, valid_to, _ in groups}
+    opened = [row for row in groups if (row[0], row[1], row[3], row[4]) not in standing]
+    closed = standing - claimed
+    for maker, _, valid_from, _ in closed:
+        of_one = (table.c.maker == maker) & (table.c.valid_from == valid_from)
+        connection.execute(update(table).where(own, of_one).values(known_to=receipt.known_on))
     if opened:
         rows = [(*row, receipt.known_on, OPEN_END, snapshot_id) for row in opened]
         _insert_groups(connection, source_id=source_id, file=receipt.file, rows=rows)
@@ -796,8 +1050,18 @@ def _load_groups(
 
 
 def _insert_groups(connection: Connection, *, source_id: int, file: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert memberships: maker, group slug, group name, line, known from, known to, snapshot."""
-    names = ("maker", "group_slug", "group_name", "line", "known_from", "known_to", "snapshot_id")
+    """Insert memberships: maker, group slug and name, valid from and to, line, known from and to, snapshot."""
+    names = (
+        "maker",
+        "group_slug",
+        "group_name",
+        "valid_from",
+        "valid_to",
+        "line",
+        "known_from",
+        "known_to",
+        "snapshot_id",
+    )
     connection.execute(
         insert(schema.maker_group),
         [{"source_id": source_id, "file": file, **dict(zip(names, row, strict=True))} for row in rows],

@@ -11,7 +11,10 @@ from enum import StrEnum
 from typing import Self
 
 OPEN_END = date(9999, 12, 31)
-"""`known_to` of a claim that its publisher has not withdrawn or changed."""
+"""`known_to` of a claim that its publisher has not withdrawn or changed; `valid_to` of what has not ended."""
+
+BEGINNING = date(1900, 1, 1)
+"""`valid_from` of what has been so since before our time."""
 
 ALL = "all"
 """The member of a key that stands for the whole: the total over makers, or over a maker's models."""
@@ -45,11 +48,16 @@ class Basis(Word):
 
 
 class Powertrain(Word):
-    """What drives the car, as stored. Sets of these (NEV, plug-in) are choices of a reader, never a stored value."""
+    """What drives the car, as stored. A sum that a publisher states without its parts is spelled by its members.
+
+    NEV and plug-in are choices of a reader, never a stored value: publishers mean different sets by them.
+    """
 
     BEV = "BEV", "battery only"
     PHEV = "PHEV", "plug-in hybrid; range-extended cars (EREV) are counted here where the publisher does so"
     FCEV = "FCEV", "hydrogen fuel cell"
+    BEV_PHEV = "BEV+PHEV", "battery and plug-in hybrid cars, published as one figure"
+    BEV_PHEV_FCEV = "BEV+PHEV+FCEV", "battery, plug-in hybrid and fuel-cell cars, published as one figure"
     ALL = "ALL", "all cars, whatever drives them"
 
 
@@ -70,6 +78,8 @@ class VehicleScope(Word):
     """Which vehicles are counted."""
 
     PASSENGER_CAR = "passenger_car", "passenger cars"
+    COMMERCIAL_VEHICLE = "commercial_vehicle", "buses, trucks and vans"
+    ALL_VEHICLES = "all_vehicles", "passenger cars and commercial vehicles together; never added to either"
 
 
 class MarketKind(Word):
@@ -79,12 +89,21 @@ class MarketKind(Word):
     REGION = "region", "several countries, or the world, as its publisher sums them"
 
 
+class States(Word):
+    """What the rows of a source's one market and period amount to."""
+
+    MARKET = "market", "the market: makers, the unnamed rest and the total, of which each maker's share can be taken"
+    MAKERS = "makers", "single makers' own figures, which add up to no market"
+
+
 class Obtained(Word):
     """How a snapshot came into the project's hands."""
 
     BUNDLED = "bundled", "ships with the project"
     FOLDER = "folder", "read from a folder that the user named"
     DOWNLOAD = "download", "downloaded from the publisher"
+    CURATED = "curated", "transcribed by hand from filings and press, one row one address"
+    IMPORTED = "imported", "an analyst's own figures"
 
 
 class SnapshotStatus(Word):
@@ -93,6 +112,15 @@ class SnapshotStatus(Word):
     LOADED = "loaded", "its figures are in the database"
     SUPERSEDED = "superseded", "replaced by a later snapshot of the same file from the same day"
     REFUSED = "refused", "nothing of it is in the database; the reason is among the rejections"
+
+
+class DatePrecision(Word):
+    """How exactly a date is known."""
+
+    DAY = "day", "the day is known"
+    MONTH = "month", "only the month is known; the date is its first day"
+    YEAR = "year", "only the year is known; the date is its first day"
+    APPROXIMATE = "approximate", "about that day"
 
 
 class Cadence(Word):

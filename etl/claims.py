@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 import pandas as pd
@@ -24,17 +25,44 @@ CLAIM_COLUMNS: Final = (
 """One row is units of a maker or model in a market and period. `maker` and `model` are the publisher's spelling or the
 explicit members `all` and `other`, `period_start` is a date, `evidence` what the publisher cites, to the letter."""
 
-GROUP_COLUMNS: Final = ("maker", "group", "line")
-"""One row says that a maker belongs to a group, both in the publisher's spelling."""
+PENETRATION_COLUMNS: Final = tuple("share" if name == "units" else name for name in CLAIM_COLUMNS)
+"""One row is a publisher's own share of the cars of `powertrain` among all cars sold in a market and period, as a
+fraction: as `CLAIM_COLUMNS` with `share` in the place of `units`, and maker and model `all`."""
+
+GROUP_COLUMNS: Final = ("maker", "group", "valid_from", "valid_to", "line")
+"""One row says that a maker belongs to a group from a day on (included) to another (excluded), both names in the
+publisher's spelling. Where a publisher gives no days they are `vocabulary.BEGINNING` and `vocabulary.OPEN_END`."""
 
 
 @dataclass(frozen=True)
-class Claims:
-    """What one snapshot says: `sales` with `CLAIM_COLUMNS`, `groups` with `GROUP_COLUMNS`, and how many rows."""
+class RejectedRow:
+    """One row that cannot be read: its line in the file, the column at fault, the value there, and the reason."""
 
-    sales: pd.DataFrame
-    groups: pd.DataFrame
+    line: int
+    column: str
+    value: str
+    reason: str
+
+
+def _no_rows(columns: tuple[str, ...]) -> Callable[[], pd.DataFrame]:
+    return lambda: pd.DataFrame(columns=list(columns))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """What one snapshot says: `sales` with `CLAIM_COLUMNS`, `penetration` and `groups` with theirs.
+
+    Every row that was read is one of these, or it is rejected, out of scope (about something that is not kept, such as
+    buses) or a duplicate (the same to the letter as an earlier one): `rows_read` is their sum.
+    """
+
     rows_read: int
+    sales: pd.DataFrame = field(default_factory=_no_rows(CLAIM_COLUMNS))
+    penetration: pd.DataFrame = field(default_factory=_no_rows(PENETRATION_COLUMNS))
+    groups: pd.DataFrame = field(default_factory=_no_rows(GROUP_COLUMNS))
+    rejected: tuple[RejectedRow, ...] = ()
+    out_of_scope: int = 0
+    duplicate: int = 0
 
 
 def cited_urls(text: str) -> list[str]:
