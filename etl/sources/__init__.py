@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from datetime import date
 from typing import Protocol
 
 from db.store import Source
 from etl.claims import Claims
-from etl.snapshots import Snapshot
-from etl.sources import open_ev_charts
+from etl.snapshots import Get, Request, Snapshot
+from etl.sources import iea_global_ev_data, open_ev_charts, our_world_in_data
 
 
 class Connector(Protocol):
@@ -21,8 +23,14 @@ class Connector(Protocol):
     def origin_url(self, file: str) -> str:
         """The address from which upstream serves the file."""
 
+    def downloads(self, get: Get, kept: Collection[str]) -> Iterable[Request]:
+        """What to download, see `etl.snapshots.Downloads`."""
+
+    def published_on(self, content: bytes) -> date | None:
+        """The day on which this edition of a file came out, where its content tells; None where it does not."""
+
     def parse(self, snapshot: Snapshot) -> Claims:
         """What the file claims; raises `Refused` with the line where it is not what it should be."""
 
 
-CONNECTORS: tuple[Connector, ...] = (open_ev_charts,)
+CONNECTORS: tuple[Connector, ...] = (open_ev_charts, iea_global_ev_data, our_world_in_data)

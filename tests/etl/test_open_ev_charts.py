@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
+import random
 import re
+import tarfile
 from bisect import bisect
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -12,11 +17,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from db.vocabulary import BEGINNING, OPEN_END, Obtained
 from etl.claims import Claims, cited_remark, cited_urls
-from etl.snapshots import Refused
+from etl.snapshots import (
+    Failed,
+    Fetched,
+    Get,
+    Limits,
+    Refused,
+    Request,
+    SnapshotStore,
+    Unavailable,
+    Web,
+    fetch,
+)
 from etl.sources import open_ev_charts
-from etl.sources.open_ev_charts import canonical_file, origin_url
+from etl.sources.open_ev_charts import canonical_file, downloads, origin_url
 from tests import world
+from tests.upstream import NOW, Clock, Reply, Upstream, archive, commits, running
 
 Row = tuple[str, str, str, str, str, str, int]
 
@@ -211,7 +229,9 @@ def test_the_address_of_a_file_is_upstreams_raw_one() -> None:
 
 def test_company_groups_are_read_from_config() -> None:
     claims = parse(world.text("config.js"), file="config.js")
-    assert [tuple(row) for row in claims.groups.itertuples(index=False)] == [
+    assert {*claims.groups["valid_from"]} == {BEGINNING}
+    assert {*claims.groups["valid_to"]} == {OPEN_END}
+    assert [tuple(row) for row in claims.groups[["maker", "group", "line"]].itertuples(index=False)] == [
         ("Audi", "Volkswagen Group", 14),
         ("Škoda", "Volkswagen Group", 15),
         ("Volkswagen", "Volkswagen Group", 16),
@@ -219,6 +239,318 @@ def test_company_groups_are_read_from_config() -> None:
         ("Volvo", "Geely Holding Group", 20),
     ]
     assert claims.rows_read == 5
+
+
+# What upstream wrote in its first years
+
+_OLD = (
+    """// // Data sets for car sales in Germany
+
+"use strict";
+
+db.addCountry("DE", "Germany");
+
+// https://kba.example/statistics
+
+"""
+    + world.record({"Tesla": 100, "Audi": 200, "other": 300}, period="q2019-4", kind="AllCarsByBrand")
+    + "\n"
+    + world.record({"Tesla|Model 3": 40, "Tesla|other": 10}, period="q2019-4", cited="https://a.example (per quarter)")
+    + "\n"
+    + world.record({"Tesla|Model 3": 50}, period="2020-01")
+    + """
+
+// Template
+// db.insert(db.countries.DE, "", db.dsTypes.AllCarsByBrand, "",
+// { "Audi":
+// });
+"""
+)
+
+
+def test_a_file_of_the_first_years_is_read_and_means_the_same() -> None:
+    claims = parse(_OLD)
+    assert rows(claims) == [
+        ("DE", "ALL", "quarter", "2019-10-01", "Tesla", "all", 100),
+        ("DE", "ALL", "quarter", "2019-10-01", "Audi", "all", 200),
+        ("DE", "ALL", "quarter", "2019-10-01", "other", "all", 300),
+        ("DE", "BEV", "quarter", "2019-10-01", "Tesla", "Model 3", 40),
+        ("DE", "BEV", "quarter", "2019-10-01", "Tesla", "other", 10),
+        ("DE", "BEV", "month", "2020-01-01", "Tesla", "Model 3", 50),
+    ]
+    today = _OLD.replace('db.addCountry("DE", "Germany");\n', "\n").replace("q2019-4", "2019-Q4")
+    assert claims.sales.equals(parse(today).sales)
+
+
+def test_company_groups_were_a_variable_once() -> None:
+    today = world.text("config.js")
+    assert "const companyGroups " in today
+    then = parse(today.replace("const companyGroups ", "var companyGroups "), file="config.js")
+    assert then.groups.equals(parse(today, file="config.js").groups)
+
+
+def test_the_rest_of_the_world_is_no_market() -> None:
+    assert canonical_file("data-ROTW.js") is None
+    refused = refusal(world.record({"other": 100}, country="ROTW"), file="data/data-ROTW.js")
+    assert refused.problem == "is not a file of this source"
+
+
+# What is downloaded
+
+_PAGE = """<script src="config.js"></script>
+  <script src="backend.js"></script>
+  <script src="data/data-global.js"></script>
+  <script src="data/data-DE.js"></script>
+"""
+
+
+def asked_for(pages: Mapping[str, str], *, kept: Collection[str] = ()) -> list[tuple[str, str, bool]]:
+    """File, address and whether it is optional, of all requests when upstream serves these pages to read."""
+
+    def get(url: str) -> bytes:
+        if url not in pages:
+            raise Unavailable(url, "answered 404 Not Found", "look", status=404)
+        return pages[url].encode()
+
+    requests = downloads(get, kept, raw="https://raw.example/")
+    return [(request.file, request.urls[0], request.optional) for request in requests]
+
+
+def test_the_files_that_upstreams_page_loads_are_downloaded() -> None:
+    assert asked_for({"https://raw.example/master/index.html": _PAGE}) == [
+        ("config.js", "https://raw.example/master/config.js", False),
+        ("data/data-DE.js", "https://raw.example/master/data/data-DE.js", False),
+        ("data/data-global.js", "https://raw.example/master/data/data-global.js", False),
+    ]
+
+
+def test_a_kept_file_that_the_page_loads_no_more_may_be_gone() -> None:
+    found = asked_for({"https://raw.example/master/index.html": _PAGE}, kept={"config.js", "data/data-JP.js"})
+    assert [(file, optional) for file, _, optional in found] == [
+        ("config.js", False),
+        ("data/data-DE.js", False),
+        ("data/data-JP.js", True),
+        ("data/data-global.js", False),
+    ]
+
+
+@pytest.mark.parametrize("page", [None, "<html>nothing</html>"])
+def test_without_the_page_every_area_of_config_is_tried(page: str | None) -> None:
+    pages = {"https://raw.example/master/config.js": world.text("config.js").replace("};", ', "CN/DE": "Mixed"\n};', 1)}
+    if page:
+        pages["https://raw.example/master/index.html"] = page
+    found = asked_for(pages, kept={"data/data-DE.js"})
+    assert [(file, optional) for file, _, optional in found] == [
+        ("config.js", False),
+        ("data/data-DE.js", False),
+        ("data/data-global.js", True),
+    ]
+
+
+def test_a_file_is_asked_for_where_the_page_loads_it_from_and_kept_under_its_name() -> None:
+    found = asked_for({"https://raw.example/master/index.html": '<script src="data-DE.js"></script>'})
+    assert found[1:] == [("data/data-DE.js", "https://raw.example/master/data-DE.js", False)]
+
+
+# Upstream's history
+
+_SHA = {name: name * 40 for name in "abcd"}
+_JANUARY, _FEBRUARY = date(2019, 1, 31), date(2019, 2, 27)
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def keep(tmp_path: Path) -> SnapshotStore:
+    return SnapshotStore(tmp_path / "snapshots")
+
+
+def history(
+    upstream: Upstream, keep: SnapshotStore, *, today: date = date(2019, 3, 5), since: date = date(2019, 1, 1)
+) -> list[Fetched | Failed]:
+    clock = Clock()
+    with Web(now=clock.now, clock=clock, sleep=clock.sleep, limits=Limits(pause_seconds=0)) as web:
+        return list(
+            open_ev_charts.history(
+                web=web,
+                known=keep,
+                today=today,
+                since=since,
+                api=f"{upstream.url}/api/",
+                archives=f"{upstream.url}/tar.gz/",
+                raw="https://raw.example/",
+            )
+        )
+
+
+def listing(since: str, until: str, *, page: int = 1) -> str:
+    return f"/api/commits?since={since}T00:00:00Z&until={until}T00:00:00Z&per_page=100&page={page}"
+
+
+def two_months(upstream: Upstream) -> None:
+    """Three commits: two in January 2019, of which the last counts, and one in February that changes one file."""
+    times = [("2019-02-27T10:00:00Z", "c"), ("2019-01-31T23:30:00Z", "b"), ("2019-01-02T10:00:00Z", "a")]
+    upstream.serve(listing("2019-01-01", "2019-03-01"), commits([(at, _SHA[name]) for at, name in times]))
+    january = {"data-DE.js": b"German figures", "data-NO.js": b"Norwegian figures", "data-ROTW.js": b"the rest"}
+    upstream.serve(f"/tar.gz/{_SHA['b']}", archive({"readme.md": b"read me", **january}))
+    upstream.serve(f"/tar.gz/{_SHA['c']}", archive({**january, "data-NO.js": b"later Norwegian figures"}))
+
+
+def known(found: list[Fetched | Failed]) -> list[tuple[str, date, bytes]]:
+    """File, day and content of what was fetched; nothing failed."""
+    snapshots = [outcome.snapshot for outcome in found if isinstance(outcome, Fetched)]
+    assert len(snapshots) == len(found), found
+    return [(snapshot.file, snapshot.known_on, snapshot.content) for snapshot in snapshots]
+
+
+def test_history_is_each_months_last_commit_and_what_it_changed(upstream: Upstream, keep: SnapshotStore) -> None:
+    two_months(upstream)
+    found = history(upstream, keep)
+    assert known(found) == [
+        ("data/data-DE.js", _JANUARY, b"German figures"),
+        ("data/data-NO.js", _JANUARY, b"Norwegian figures"),
+        ("data/data-NO.js", _FEBRUARY, b"later Norwegian figures"),
+    ]
+    assert isinstance(found[0], Fetched)
+    snapshot = found[0].snapshot
+    assert snapshot.origin_url == f"https://raw.example/{_SHA['b']}/data-DE.js"
+    assert (snapshot.source, snapshot.obtained) == ("open-ev-charts", "download")
+    assert snapshot.retrieved_at == NOW.replace(tzinfo=None)
+    assert len(upstream.asked) == 3
+
+
+def test_history_that_was_broken_off_goes_on_with_its_last_month(upstream: Upstream, keep: SnapshotStore) -> None:
+    two_months(upstream)
+    for outcome in history(upstream, keep)[:3]:
+        assert isinstance(outcome, Fetched)
+        keep.keep(outcome.snapshot)
+    upstream.asked.clear()
+    upstream.serve(listing("2019-02-01", "2019-03-01"), commits([("2019-02-27T10:00:00Z", _SHA["c"])]))
+    assert [(file, day) for file, day, _ in known(history(upstream, keep))] == [
+        ("data/data-DE.js", _FEBRUARY),
+        ("data/data-NO.js", _FEBRUARY),
+    ]
+    assert upstream.paths() == [listing("2019-02-01", "2019-03-01"), f"/tar.gz/{_SHA['c']}"]
+
+
+def test_neither_todays_download_nor_a_folder_is_a_reason_to_skip_history(
+    upstream: Upstream, keep: SnapshotStore
+) -> None:
+    two_months(upstream)
+    live = replace(world.snapshot("live", file="data/data-DE.js"), obtained=Obtained.DOWNLOAD)
+    keep.keep(replace(live, origin_url="https://raw.example/master/data/data-DE.js"))
+    keep.keep(replace(world.snapshot("by hand"), origin_url=f"https://raw.example/{_SHA['d']}/data-DE.js"))
+    assert len(known(history(upstream, keep))) == 3
+
+
+def test_more_commits_than_fit_a_page_are_read_page_by_page(upstream: Upstream, keep: SnapshotStore) -> None:
+    full = [("2019-01-31T10:00:00Z", _SHA["a"])] * 100
+    upstream.serve(listing("2019-01-01", "2019-03-01"), commits(full))
+    upstream.serve(listing("2019-01-01", "2019-03-01", page=2), commits([("2019-01-31T11:00:00Z", _SHA["b"])]))
+    upstream.serve(f"/tar.gz/{_SHA['b']}", archive({"data-DE.js": b"German figures"}))
+    assert known(history(upstream, keep)) == [("data/data-DE.js", _JANUARY, b"German figures")]
+
+
+def test_a_commit_counts_on_its_day_in_utc(upstream: Upstream, keep: SnapshotStore) -> None:
+    upstream.serve(listing("2019-01-01", "2019-03-01"), commits([("2019-01-31T23:30:00-02:00", _SHA["a"])]))
+    upstream.serve(f"/tar.gz/{_SHA['a']}", archive({"data-DE.js": b"German figures"}))
+    assert known(history(upstream, keep)) == [("data/data-DE.js", date(2019, 2, 1), b"German figures")]
+
+
+def test_a_month_that_cannot_be_downloaded_ends_the_history(upstream: Upstream, keep: SnapshotStore) -> None:
+    two_months(upstream)
+    upstream.serve(f"/tar.gz/{_SHA['b']}", Reply(status=404))
+    (failed,) = history(upstream, keep)
+    assert isinstance(failed, Failed)
+    assert failed.message.startswith(f"history of 2019-01: {upstream.url}/tar.gz/{_SHA['b']} answered 404 Not Found; ")
+
+
+def test_the_limit_of_githubs_api_is_told_as_such(upstream: Upstream, keep: SnapshotStore) -> None:
+    limited = Reply(status=403, headers={"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1772368200"})
+    upstream.serve(listing("2019-01-01", "2019-03-01"), limited)
+    (failed,) = history(upstream, keep)
+    assert isinstance(failed, Failed)
+    assert "used up; run it again after 12:30 UTC, or set GITHUB_TOKEN" in failed.message
+
+
+@pytest.mark.parametrize("answer", ['{"message": "Not Found"}', "[{}]", "[1]", "null", "<html></html>", '[{"sha": 5}]'])
+def test_a_list_of_commits_in_another_form_is_refused(upstream: Upstream, keep: SnapshotStore, answer: str) -> None:
+    upstream.serve(listing("2019-01-01", "2019-03-01"), answer)
+    (failed,) = history(upstream, keep)
+    assert isinstance(failed, Failed)
+    assert "is no list of commits" in failed.message
+
+
+@pytest.mark.parametrize(
+    "sha", ["../../../../etc/passwd", "a" * 39, "A" * 40, "a" * 40 + "\n"], ids=["path", "short", "upper", "newline"]
+)
+def test_a_commit_that_is_no_checksum_is_never_asked_for(upstream: Upstream, keep: SnapshotStore, sha: str) -> None:
+    upstream.serve(listing("2019-01-01", "2019-03-01"), commits([("2019-01-31T10:00:00Z", sha)]))
+    (failed,) = history(upstream, keep)
+    assert isinstance(failed, Failed)
+    assert len(upstream.asked) == 1
+
+
+def test_two_places_of_one_file_are_told_and_the_other_files_are_read(upstream: Upstream, keep: SnapshotStore) -> None:
+    upstream.serve(listing("2019-01-01", "2019-03-01"), commits([("2019-01-31T10:00:00Z", _SHA["a"])]))
+    files = {"data-DE.js": b"old", "data/data-DE.js": b"new", "data/data-NO.js": b"Norwegian figures"}
+    upstream.serve(f"/tar.gz/{_SHA['a']}", archive(files))
+    failed, fetched = history(upstream, keep)
+    assert isinstance(failed, Failed)
+    assert "data-DE.js and data/data-DE.js are one file today" in failed.message
+    assert known([fetched]) == [("data/data-NO.js", _JANUARY, b"Norwegian figures")]
+
+
+def _archive_of(*members: tuple[str, bytes, bytes]) -> bytes:
+    """An archive of members with a name, a type and content."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as made:
+        for name, kind, content in members:
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, "/etc/passwd"
+            member.size = len(content)
+            made.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def test_nothing_but_regular_files_in_their_place_is_read_from_an_archive(
+    upstream: Upstream, keep: SnapshotStore, tmp_path: Path
+) -> None:
+    upstream.serve(listing("2019-01-01", "2019-03-01"), commits([("2019-01-31T10:00:00Z", _SHA["a"])]))
+    packed = _archive_of(
+        ("top/data-DE.js", tarfile.SYMTYPE, b""),
+        ("top/data-FR.js", tarfile.LNKTYPE, b""),
+        ("top/data-NO.js", tarfile.FIFOTYPE, b""),
+        ("top/../data-IT.js", tarfile.REGTYPE, b"outside"),
+        ("/data/data-ES.js", tarfile.REGTYPE, b"Spanish figures"),
+        ("top/data-UK.js", tarfile.REGTYPE, b"British figures"),
+    )
+    upstream.serve(f"/tar.gz/{_SHA['a']}", packed)
+    found = known(history(upstream, keep))
+    assert found == [
+        ("data/data-ES.js", _JANUARY, b"Spanish figures"),
+        ("data/data-UK.js", _JANUARY, b"British figures"),
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "no archive", "too large"])
+def test_an_archive_that_is_damaged_or_too_large_ends_the_history(
+    upstream: Upstream, keep: SnapshotStore, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    upstream.serve(listing("2019-01-01", "2019-03-01"), commits([("2019-01-31T10:00:00Z", _SHA["a"])]))
+    whole = archive({"data-DE.js": random.Random(0).randbytes(10_000)})
+    if damage == "too large":
+        monkeypatch.setattr(open_ev_charts, "_ARCHIVE_BYTES", 9_999)
+    served = {"empty": b"", "cut": whole[:5000], "no archive": b"figures", "too large": whole}[damage]
+    upstream.serve(f"/tar.gz/{_SHA['a']}", served)
+    (failed,) = history(upstream, keep)
+    assert isinstance(failed, Failed)
+    assert ("unpacks to more than 9,999 bytes" if damage == "too large" else "cannot be unpacked") in failed.message
 
 
 # What is refused
@@ -278,7 +610,13 @@ def test_the_file_that_the_refusals_are_made_from_is_itself_accepted() -> None:
         ("AllCarsTotal", "AllCarsByModel", 10, "AllCarsByModel is no known type"),
         ('"other": 900', '"Tesla": 900', 10, "a total holds other keys than 'other'"),
         ('"use strict";', '"use strict"', 3, "expected a record that begins with"),
-        ('"use strict";', 'db.addCountry("DE", "Germany");', 3, "grammar of before 2024 (db.addCountry)"),
+        ('"use strict";', 'db.addCountry("FR", "France");', 3, "is about FR though the file is named for DE"),
+        ('"use strict";', 'db.addCountry("DE");', 3, "expected a record that begins with"),
+        ("\n\ndb.insert", '\ndb.addCountry("DE", "x");\ndb.addCountry("DE", "x");\ndb.insert', 5, "twice, or after"),
+        ("});\n\n", '});\ndb.addCountry("DE", "Germany");\n', 9, "twice, or after the first record"),
+        ('"2026-01"', '"q2026-0"', 5, "'q2026-0' is no period"),
+        ('"2026-01"', '"q2026-Q1"', 5, "'q2026-Q1' is no period"),
+        ('"2026-01"', '"Q2026-1"', 5, "'Q2026-1' is no period"),
         ("db.insert(db", "db.insertAll(db", 5, "expected a record that begins with"),
         ('",\n{', '"\n{', 5, "expected a record that begins with"),
     ],
@@ -296,8 +634,11 @@ def test_a_departure_from_the_form_is_refused_with_its_line(
     assert says in refused.problem
 
 
-def test_a_file_of_the_old_grammar_is_told_from_a_broken_one() -> None:
-    assert "January 2024 or later" in refusal('db.addCountry("CN", "China");\n').remedy
+def test_a_quarter_is_the_same_quarter_in_either_spelling() -> None:
+    twice = world.record({"other": 100}, period="q2026-1") + world.record({"other": 100}, period="2026-Q1")
+    assert "a second record of BEV cars in 2026-Q1" in refusal(twice).problem
+    inside = world.record({"other": 100}, period="q2026-1") + world.record({"other": 100}, period="2026-03")
+    assert "overlaps the record in line 1" in refusal(inside).problem
 
 
 @pytest.mark.parametrize(
@@ -510,3 +851,33 @@ def test_the_whole_of_upstream_is_4478_records_and_108954_figures(shared: Path) 
     assert sum(len(frame) for frame in sales) == 108_954
     starts = {start for frame in sales for start in frame["period_start"]}
     assert (min(starts), max(starts)) == (date(2017, 1, 1), date(2026, 6, 1))
+
+
+@pytest.mark.extra
+def test_a_real_file_in_the_spelling_of_the_first_years_says_the_same(shared: Path) -> None:
+    for area in ("UK", "US"):
+        file = f"data/data-{area}.js"
+        text = (shared / "raw/open-ev-charts-vintages/2024-01-26" / file).read_text(encoding="utf-8")
+        then = re.sub('"(20[0-9]{2})-Q([1-4])"', r'"q\1-\2"', text)
+        then = then.replace('"use strict";', f'db.addCountry("{area}", "x");', 1)
+        assert then.count('"q20') > 20
+        assert parse(then, file=file).sales.equals(parse(text, file=file).sales)
+
+
+@pytest.mark.extra
+def test_the_whole_of_upstream_is_downloaded_and_the_areas_without_a_file_are_passed_over(
+    shared: Path, upstream: Upstream, keep: SnapshotStore
+) -> None:
+    folder = shared / "raw" / "open-ev-charts"
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.js")}
+    for file, content in files.items():
+        upstream.serve(f"/master/{file}", Reply(body=content, etag=f'"{len(content)}"', packed=True))
+    clock = Clock()
+
+    def of_this_server(get: Get, kept: Collection[str]) -> Iterator[Request]:
+        return downloads(get, kept, raw=f"{upstream.url}/")
+
+    with Web(now=clock.now, clock=clock, sleep=clock.sleep) as web:
+        found = list(fetch("open-ev-charts", of_this_server, web=web, known=keep, today=date(2026, 7, 23)))
+    assert {file: content for file, _, content in known(found)} == files
+    assert len(found) == 27

@@ -138,11 +138,11 @@ def test_the_environment_says_where_snapshots_are_kept(monkeypatch: pytest.Monke
 
 
 def test_bundled_figures_belong_to_an_empty_history_and_to_one_that_says_so(keep: SnapshotStore) -> None:
-    assert keep.has_bundled()
+    assert keep.holds("bundled")
     keep.keep(world.snapshot("content"))
-    assert not keep.has_bundled()
-    keep.mark_bundled()
-    assert keep.has_bundled()
+    assert not keep.holds("bundled")
+    keep.mark("bundled")
+    assert keep.holds("bundled")
 
 
 def test_a_snapshots_receipt_identifies_its_bytes() -> None:
