@@ -1,17 +1,18 @@
 """The figures that ship with the project, so that it runs without a network: all vintages of a source, compactly.
 
-One folder a source: `snapshots.csv` (the receipts), `sales.csv.gz` (each claim once, with the days from and to which it
-stood), `evidence.csv.gz` (what the publisher cites), `groups.csv` and `names.csv`. `write` makes it from a database,
-`read` gives back what each file has claimed over time.
+One folder a source: `snapshots.csv` (the receipts), `rejections.csv`, `sales.csv.gz` and `penetration.csv.gz` (each
+claim once, with the days from and to which it stood), `evidence.csv.gz` (what the publisher cites), `groups.csv` and
+`names.csv`. `write` makes it from a database, `read` gives back what each file has claimed over time.
 """
 
 from __future__ import annotations
 
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -33,12 +34,16 @@ def write(engine: Engine, source: str, *, folder: Path = FOLDER) -> int:
         raise StoreError(f"the database holds no figures of {source}; load them before bundling")
     target = folder / source
     target.mkdir(parents=True, exist_ok=True)
-    texts = sorted(history.sales["evidence"].unique())
+    texts = sorted({*history.sales["evidence"], *history.penetration["evidence"]})
     numbers = {text: number for number, text in enumerate(texts)}
-    sales = history.sales.assign(evidence=history.sales["evidence"].map(numbers))
+    sales, penetration = (
+        claims.assign(evidence=claims["evidence"].map(numbers)) for claims in (history.sales, history.penetration)
+    )
     tables = {
         "snapshots.csv": history.snapshots,
+        "rejections.csv": history.rejections,
         "sales.csv.gz": sales,
+        "penetration.csv.gz": penetration,
         "evidence.csv.gz": pd.DataFrame({"text": texts}),
         "groups.csv": history.groups,
         "names.csv": history.names,
@@ -84,23 +89,26 @@ def read(source: str, *, folder: Path = FOLDER) -> Iterator[FileHistory]:
     makers = {slug: name for kind, slug, _, name in names if kind == "maker"}
     models = {slug: (maker, name) for kind, slug, maker, name in names if kind == "model"}
     days = _Days()
-    by_file = {
-        str(file): [
-            (*row[:-5], days[row[-5]], *row[-4:-2], texts[row[-2]], days[row[-1]], days[known_to])
-            for *row, known_to in rows[[*_BEFORE, "period_start", "units", "line", "evidence", *_SPAN]].itertuples(
-                index=False, name=None
-            )
-        ]
-        for file, rows in pd.read_csv(target / "sales.csv.gz", keep_default_na=False).groupby("file")
+    sales_of = _claims_by_file(target / "sales.csv.gz", "units", texts, days)
+    penetration_of = _claims_by_file(target / "penetration.csv.gz", "share", texts, days)
+    counts = {
+        (row["file"], row["known_on"]): (int(row["rows_out_of_scope"]), int(row["rows_duplicate"]))
+        for row in _table(target / "snapshots.csv").to_dict("records")
     }
+    rejected: dict[tuple[str, str], list[tuple[int, str, str, str]]] = {}
+    for row in _table(target / "rejections.csv").to_dict("records"):
+        entry = (int(row["line"]), row["column"], row["value"], row["reason"])
+        rejected.setdefault((row["file"], row["known_on"]), []).append(entry)
     groups = _table(target / "groups.csv")
     for file, of_file in receipts(source, folder=folder).items():
-        sales = by_file.get(file, [])
+        sales, penetration = sales_of.get(file, []), penetration_of.get(file, [])
         members = [
             (
                 row["maker"],
                 row["group_slug"],
                 row["group_name"],
+                days[row["valid_from"]],
+                days[row["valid_to"]],
                 int(row["line"]),
                 days[row["known_from"]],
                 days[row["known_to"]],
@@ -111,17 +119,33 @@ def read(source: str, *, folder: Path = FOLDER) -> Iterator[FileHistory]:
         yield FileHistory(
             receipts=of_file,
             sales=sales,
+            penetration=penetration,
             groups=members,
             makers={slug: makers[slug] for slug in used if slug in makers},
             models={slug: models[slug] for slug in {row[len(SERIES_KEY) - 1] for row in sales} if slug in models},
             evidence={
-                text: ("\n".join(cited_urls(text)), cited_remark(text)) for text in {row[_EVIDENCE] for row in sales}
+                text: ("\n".join(cited_urls(text)), cited_remark(text))
+                for text in {row[_EVIDENCE] for row in [*sales, *penetration]}
+            },
+            left_out={receipt.known_on: counts[file, receipt.known_on.isoformat()] for receipt in of_file},
+            rejected={
+                receipt.known_on: tuple(rejected.get((file, receipt.known_on.isoformat()), ())) for receipt in of_file
             },
         )
 
 
-_BEFORE = list(SERIES_KEY)
-_SPAN = ["known_from", "known_to"]
+def _claims_by_file(path: Path, value: str, texts: Sequence[str], days: _Days) -> dict[str, list[tuple[Any, ...]]]:
+    """The claims of each file, in the order of `SALES_FIELDS` with the days from and to which they stood behind."""
+    columns = [*SERIES_KEY, "period_start", value, "line", "evidence", "known_from", "known_to"]
+    return {
+        str(file): [
+            (*row[:-5], days[row[-5]], *row[-4:-2], texts[row[-2]], days[row[-1]], days[known_to])
+            for *row, known_to in rows[columns].itertuples(index=False, name=None)
+        ]
+        for file, rows in pd.read_csv(path, keep_default_na=False).groupby("file")
+    }
+
+
 _EVIDENCE = SALES_FIELDS.index("evidence")
 
 

@@ -19,14 +19,16 @@ def covered(contents: Contents) -> set[Cell]:
     return {(market, powertrain, grain, start) for market, _, powertrain, _, grain, _, _, start, *_ in contents.sales}
 
 
-def check_still_covers(*, file: str, before: Iterable[Cell], now: Iterable[Cell]) -> None:
+def check_still_covers(*, file: str, before: Iterable[Cell], now: Iterable[Cell], tolerated: float = 0.0) -> None:
     """Raise `Refused` where a file covers less time than it did: it is cut short, or its history was taken away.
 
-    A quarter that is now told in months, or the other way round, covers the same time.
+    A quarter that is now told in months, or the other way round, covers the same time. `tolerated` is the fraction of
+    the market months that may go.
     """
     months_now = {cell for period in now for cell in _months(period)}
-    lost = sorted(cell for period in before for cell in _months(period) if cell not in months_now)
-    if lost:
+    months_before = {cell for period in before for cell in _months(period)}
+    lost = sorted(months_before - months_now)
+    if len(lost) > tolerated * len(months_before):
         market, powertrain, year, month = lost[-1]
         raise Refused(
             file=file,

@@ -27,6 +27,8 @@ def bundled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     engine = open_engine(f"sqlite:///{path}")
     pipeline.create(engine)
     pipeline.load_bundled(engine, bundle.sources(), keep=None, tell=lambda _: None)
+    pipeline.load_curated(engine, keep=None, tell=lambda _: None)
+    pipeline.cross_check(engine)
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     engine.dispose()

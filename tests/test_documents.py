@@ -11,6 +11,7 @@ import pytest
 
 from etl import bundle
 from etl.sources import CONNECTORS
+from etl.sources.curated import CURATED
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "DATA_LICENCES.md")
@@ -89,10 +90,16 @@ def test_every_source_is_named_in_the_readme_and_every_bundled_one_among_the_lic
     assert CONNECTORS
     for connector in CONNECTORS:
         assert f"[{connector.SOURCE.title}]({connector.SOURCE.url})" in text_of("README.md")
+    for entry in CURATED:
+        assert (ROOT / "etl" / "curated" / entry.file).exists()
     assert bundle.sources()
     for slug in bundle.sources():
+        source = next(connector.SOURCE for connector in CONNECTORS if connector.SOURCE.slug == slug)
         assert f"etl/bundled/{slug}/" in text_of("DATA_LICENCES.md")
-        assert (bundle.FOLDER / slug / "COPYING").stat().st_size > 1000
+        if source.licence == "GPL-3.0":  # its text has to go with the figures; a Creative Commons licence is linked
+            assert (bundle.FOLDER / slug / "COPYING").stat().st_size > 1000
+        else:
+            assert source.licence_url in (bundle.FOLDER / slug / "README.md").read_text(encoding="utf-8")
 
 
 def test_pinned_versions_have_hashes_and_no_addresses() -> None:

@@ -48,8 +48,19 @@ def worlds(empty_engine: Engine, tmp_path: Path) -> Engine:
 
 
 def test_the_bundle_holds_108954_figures_as_known_now(bundled_engine: Engine) -> None:
-    assert bundle.sources() == [SLUG]
+    assert bundle.sources() == ["iea-global-ev-data", SLUG, "our-world-in-data"]
     assert len(rows.figures(bundled_engine)) == 108_954
+    assert len(rows.figures(bundled_engine, source="iea-global-ev-data")) == 1_527
+    assert len(rows.figures(bundled_engine, source="our-world-in-data")) == 510
+
+
+def test_the_iea_revised_the_worlds_plug_in_hybrids_of_2023_between_its_editions(bundled_engine: Engine) -> None:
+    cell = ("WORLD", "PHEV", "year", "2023-01-01", "all", "all")
+    then, now = (
+        rows.figures(bundled_engine, source="iea-global-ev-data", as_of=day)[cell]
+        for day in (date(2025, 5, 13), date(2025, 5, 14))
+    )
+    assert (then, now) == (4_300_000, 4_200_000)
 
 
 def test_germany_in_june_2026_is_what_the_federal_office_says(bundled_engine: Engine) -> None:
@@ -73,7 +84,8 @@ def test_each_bundled_claim_comes_from_the_snapshot_of_the_day_on_which_it_was_f
 ) -> None:
     wrong = rows.query(
         bundled_engine,
-        "SELECT series_id FROM sales JOIN snapshot ON snapshot.id = sales.snapshot_id WHERE known_from <> known_on",
+        "SELECT series_id FROM sales JOIN snapshot ON snapshot.id = sales.snapshot_id WHERE known_from <> known_on "
+        "AND obtained = 'bundled'",
     )
     assert wrong == []
 
@@ -95,7 +107,15 @@ def test_the_same_database_gives_the_same_bytes_and_so_does_a_copy_made_of_them(
     load_bundle(other, tmp_path / "one")
     bundle.write(other, SLUG, folder=tmp_path / "two")
     names = sorted(path.name for path in (tmp_path / "one" / SLUG).iterdir())
-    assert names == ["evidence.csv.gz", "groups.csv", "names.csv", "sales.csv.gz", "snapshots.csv"]
+    assert names == [
+        "evidence.csv.gz",
+        "groups.csv",
+        "names.csv",
+        "penetration.csv.gz",
+        "rejections.csv",
+        "sales.csv.gz",
+        "snapshots.csv",
+    ]
     for name in names:
         assert (tmp_path / "one" / SLUG / name).read_bytes() == (tmp_path / "two" / SLUG / name).read_bytes()
     other.dispose()

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.store import Contents
+from db.vocabulary import BEGINNING, OPEN_END
 from etl.harmonize import Reference, harmonize, reference, slug
 from etl.sources import open_ev_charts
 from tests import world
 
-NOTHING = Reference(markets=(), makers={})
+NOTHING = Reference(markets=(), makers={}, events=())
 
 
 def contents(content: str, *, known: Reference = NOTHING) -> Contents:
@@ -67,14 +68,14 @@ def test_the_tiny_world_has_the_ids_that_one_expects() -> None:
 
 def test_the_reference_names_a_maker_and_an_unknown_one_keeps_its_spelling() -> None:
     file = world.record({"TESLA|Model Y": 100, "Nobody Yet|One": 1})
-    makers = contents(file, known=Reference(markets=(), makers={"tesla": "Tesla"})).makers
+    makers = contents(file, known=Reference(markets=(), makers={"tesla": "Tesla"}, events=())).makers
     assert makers == {"tesla": "Tesla", "nobody-yet": "Nobody Yet"}
 
 
 def test_groups_are_given_by_maker_with_an_id_and_a_name() -> None:
     claims = open_ev_charts.parse(world.snapshot(world.text("config.js"), file="config.js"))
     found = harmonize(claims, reference())
-    assert found.groups[1] == ("skoda", "volkswagen-group", "Volkswagen Group", 15)
+    assert found.groups[1] == ("skoda", "volkswagen-group", "Volkswagen Group", BEGINNING, OPEN_END, 15)
     assert found.makers["skoda"] == "Škoda"
     assert found.sales == []
 

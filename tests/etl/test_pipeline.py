@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from db import queries
+from db import health
 from db.store import FileHistory, Outcome, load_history, open_engine, writing
 from etl import checks, pipeline
 from etl.pipeline import Refusal
@@ -319,7 +319,7 @@ def test_a_refused_file_loads_nothing_and_the_others_are_loaded(
     assert len(rows.figures(empty_engine)) == world.FIGURES - 15
     ((status, read),) = rows.query(empty_engine, "SELECT status, rows_read FROM snapshot WHERE file = :file", file=DE)
     assert (status, read) == ("refused", 0)
-    (shown,) = queries.status(empty_engine)["sources"][0]["refused"]
+    (shown,) = health.status(empty_engine, on=date(2026, 3, 2))["sources"][0]["refused"]
     assert (shown["file"], shown["known_on"]) == (DE, day(1))
     assert reason in shown["reason"]
 
@@ -334,7 +334,7 @@ def test_a_refused_file_leaves_what_was_loaded_before(empty_engine: Engine) -> N
 def test_the_same_refusal_is_remembered_once(empty_engine: Engine) -> None:
     damaged = world.snapshot(world.text(DE)[:-30])
     assert len(load(empty_engine, damaged, damaged)) == 2
-    assert len(queries.status(empty_engine)["sources"][0]["refused"]) == 1
+    assert len(health.status(empty_engine, on=date(2026, 3, 2))["sources"][0]["refused"]) == 1
 
 
 def test_a_refused_file_is_not_kept(empty_engine: Engine, keep: SnapshotStore) -> None:
@@ -370,7 +370,7 @@ def test_what_upstream_really_took_back_is_accepted_on_request_on_the_same_day(
         assert isinstance(told[0], Outcome) is accept
     assert len(rows.figures(empty_engine)) == 9
     assert len(rows.figures(empty_engine, as_of=day(1))) == 15
-    assert queries.status(empty_engine)["sources"][0]["refused"] == []
+    assert health.status(empty_engine, on=date(2026, 3, 2))["sources"][0]["refused"] == []
     before = rows.claims(empty_engine)
     pipeline.rebuild(empty_engine, keep=keep, tell=lambda _: None)
     assert rows.claims(empty_engine) == before
@@ -507,7 +507,9 @@ def test_the_bundled_figures_say_on_each_day_what_upstreams_files_said_then(
     for known_on, folder in folders.items():
         found = rows.query(
             bundled_engine,
-            "SELECT units FROM sales WHERE known_from <= :day AND known_to > :day",
+            "SELECT units FROM sales JOIN series ON series.id = sales.series_id "
+            "JOIN source ON source.id = series.source_id "
+            "WHERE slug = 'open-ev-charts' AND known_from <= :day AND known_to > :day",
             day=known_on.isoformat(),
         )
         assert [units for (units,) in found] == sorted(_integers(folder))

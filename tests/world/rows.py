@@ -47,14 +47,18 @@ def dump(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
     return {name: query(engine, f"SELECT * FROM {name}") for name in names}
 
 
-def figures(engine: Engine, *, as_of: date | None = None, file: str | None = None) -> dict[tuple[str, ...], int]:
-    """Units by market, powertrain, grain, period, maker and model, as known on a day, by default now."""
+def figures(
+    engine: Engine, *, as_of: date | None = None, file: str | None = None, source: str = "open-ev-charts"
+) -> dict[tuple[str, ...], int]:
+    """A source's units by market, powertrain, grain, period, maker and model, as known on a day, by default now."""
     day = as_of or date(9999, 12, 30)
     rows = query(
         engine,
         "SELECT file, market, powertrain, grain, period_start, maker, model, units FROM sales "
-        "JOIN series ON series.id = sales.series_id WHERE known_from <= :day AND known_to > :day",
+        "JOIN series ON series.id = sales.series_id JOIN source ON source.id = series.source_id "
+        "WHERE slug = :source AND known_from <= :day AND known_to > :day",
         day=day.isoformat(),
+        source=source,
     )
     return {key: units for own, *key_, units in rows if file in (None, own) for key in (tuple(key_),)}
 
