@@ -6,7 +6,7 @@ An app keeps nothing but its engine, so any number of workers may serve it, and 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
@@ -19,7 +19,7 @@ from markupsafe import escape
 
 from dashboard import downloads, plotly_bundle
 from dashboard.downloads import Problem
-from dashboard.pages import PAGES
+from dashboard.pages import PAGES, board
 from dashboard.pages.page import PRODUCT, Page, Site, framed, look_name
 from db import queries
 from db.schema import SCHEMA_VERSION
@@ -47,7 +47,7 @@ _INDEX = """<!DOCTYPE html>
 </head>
 <body>
 {%app_entry%}
-<noscript>The charts need JavaScript. Their data are at /charts/market-share.csv, .json, .png and .svg.</noscript>
+{%noscript%}
 {%config%}
 {%scripts%}
 {%renderer%}
@@ -56,24 +56,36 @@ _INDEX = """<!DOCTYPE html>
 
 
 class _App(Dash):
-    """Dash without the bundle of its table, which no page uses."""
+    """Dash with titles and descriptions of our pages, and without the bundle of its table, which none of them uses."""
+
+    pages: Sequence[Page] = ()
 
     def interpolate_index(self, *args: Any, **parts: Any) -> str:
         lines = parts["scripts"].splitlines()
         parts["scripts"] = "\n".join(line for line in lines if "/dash_table/" not in line)
-        page = _page_at(request.path)
+        page = _page_at(request.path, self.pages)
         parts["title"] = f"{page.name} – {PRODUCT}" if page else PRODUCT
         if page:
             parts["metas"] += f'\n<meta name="description" content="{escape(page.description)}">'
-        return str(super().interpolate_index(*args, **parts))  # type: ignore[no-untyped-call]
+        files = " ".join(f"/charts/{chart.slug}.csv" for chart in (page or self.pages[0]).charts)
+        needs = f"<noscript>The charts need JavaScript. Their data are at {files} (or .json, .png, .svg).</noscript>"
+        index = super().interpolate_index(*args, **parts)  # type: ignore[no-untyped-call]
+        return str(index).replace("{%noscript%}", needs)
 
 
-def create_app(engine: Engine, *, address: str = "", today: Callable[[], date] = date.today) -> Dash:
+def create_app(
+    engine: Engine,
+    *,
+    address: str = "",
+    today: Callable[[], date] = date.today,
+    pages: Sequence[Page] = PAGES,
+) -> Dash:
     """The app on a database.
 
-    `address` is where others reach it, for the links in pictures; `today` says which day it is.
+    `address` is where others reach it, for the links in pictures; `today` says which day it is; `pages` are in the
+    order of the navigation.
     """
-    site = Site(engine=engine, address=address)
+    site = Site(engine=engine, address=address, today=today)
     server = Flask(__name__, static_folder=None)
     server.config["COMPRESS_ALGORITHM"] = ["br", "gzip"]
     # Compressing a file while it is sent would leave it open.
@@ -97,62 +109,61 @@ def create_app(engine: Engine, *, address: str = "", today: Callable[[], date] =
         assets_ignore=r"page\.js",
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
-    app.layout = lambda: _layout(site)
-    _register_fallback(app, site)
-    for page in PAGES:
-        page.register(app, site)
-    _add_routes(server, site, today)
+    app.pages = pages
+    app.layout = lambda: _layout(site, pages)
+    _register_fallback(app, site, pages)
+    board.register(app, site, pages)
+    _add_routes(server, site, pages)
     _add_headers(server, csp=_content_security_policy(app))
     # Dash serves only the scripts that it has named in a page. A worker that has not served one yet must know them too.
-    with server.test_request_context(PAGES[0].path):
+    with server.test_request_context(pages[0].path):
         app.index()  # type: ignore[no-untyped-call]
     return app
 
 
-def _page_at(path: str) -> Page | None:
-    return next((page for page in PAGES if page.path == path.rstrip("/")), None)
+def _page_at(path: str, pages: Sequence[Page]) -> Page | None:
+    return next((page for page in pages if page.path == path.rstrip("/")), None)
 
 
-def _layout(site: Site) -> Component:
-    """The page that the browser is at, with its chart drawn.
+def _layout(site: Site, pages: Sequence[Page]) -> Component:
+    """The page that the browser is at, with its first chart drawn.
 
     Dash asks for the layout by itself, so the page is known from the referrer. A browser that does not tell it gets an
     empty page, which then asks for its content.
     """
     came_from = urlsplit(request.referrer or "")
-    page = _page_at(came_from.path)
+    page = _page_at(came_from.path, pages)
     if page is None:
         return html.Div([dcc.Location(id="place", refresh=False), html.Div(id="page")])
-    return _page(site, page, came_from.query)
+    return _page(site, pages, page, came_from.query)
 
 
-def _page(site: Site, page: Page, query: str) -> Component:
-    return framed(PAGES, page, page.layout(site, query, look_name(request.cookies.get("look", ""))))
+def _page(site: Site, pages: Sequence[Page], page: Page, query: str) -> Component:
+    return framed(pages, page, board.layout(site, page, query, look_name(request.cookies.get("look", ""))))
 
 
-def _register_fallback(app: Dash, site: Site) -> None:
+def _register_fallback(app: Dash, site: Site, pages: Sequence[Page]) -> None:
     @app.callback(
         Output("page", "children"), Input("place", "pathname"), State("place", "search"), prevent_initial_call=True
     )
     def show(pathname: str | None, search: str | None) -> Component:
-        return _page(site, _page_at(pathname or "") or PAGES[0], (search or "").removeprefix("?"))
+        return _page(site, pages, _page_at(pathname or "", pages) or pages[0], (search or "").removeprefix("?"))
 
 
 # Routes beside the pages
 
 
-def _add_routes(server: Flask, site: Site, today: Callable[[], date]) -> None:
+def _add_routes(server: Flask, site: Site, pages: Sequence[Page]) -> None:
     @server.before_request
     def begin() -> Any:
         g.began = perf_counter()
         if request.path == plotly_bundle.URL:
             return _plotly()
-        if request.url_rule is not None and request.url_rule.rule == "/<path:path>" and not _page_at(request.path):
-            return _not_found()
+        rule = request.url_rule.rule if request.url_rule else ""
+        if rule == "/<path:path>" and not _page_at(request.path, pages):
+            return _not_found(pages)
         if request.path == "/":
-            return redirect(
-                PAGES[0].path + (f"?{request.query_string.decode('latin-1')}" if request.query_string else "")
-            )
+            return redirect(pages[0].link(request.query_string.decode("latin-1"), pages[0].charts[0]))
         return None
 
     @server.get("/health")
@@ -165,14 +176,14 @@ def _add_routes(server: Flask, site: Site, today: Callable[[], date]) -> None:
             "status": "ok",
             "schema_version": SCHEMA_VERSION,
             "last_snapshot": last.isoformat() if last else None,
-            "days_since_snapshot": (today() - last).days if last else None,
+            "days_since_snapshot": (site.today() - last).days if last else None,
         }
         return server.json.response(found)
 
     @server.get("/charts/<slug>.<format>")
     def chart_file(slug: str, format: str) -> Any:
         query = request.query_string.decode("utf-8", "replace")
-        made = downloads.answer(site.engine, slug, format, query, site=site.address)
+        made = downloads.answer(site.engine, slug, format, query, site=site.address, today=site.today())
         if isinstance(made, Problem):
             return _text(made.status, made.text)
         response = Response(made.body, content_type=made.content_type)
@@ -183,11 +194,11 @@ def _add_routes(server: Flask, site: Site, today: Callable[[], date]) -> None:
 
     @server.get("/charts/<slug>")
     def live_chart(slug: str) -> Any:
-        for page in PAGES:
-            if slug in (chart.slug for chart in page.charts):
-                query = request.query_string.decode("latin-1")
-                return redirect(page.path + (f"?{query}" if query else ""))
-        return _not_found()
+        for page in pages:
+            for chart in page.charts:
+                if chart.slug == slug:
+                    return redirect(page.link(request.query_string.decode("latin-1"), chart))
+        return _not_found(pages)
 
     @server.errorhandler(500)
     def failed(_error: Exception) -> Response:
@@ -210,8 +221,8 @@ def _text(status: int, line: str) -> Response:
     return Response(" ".join(line.split()) + "\n", status=status, content_type="text/plain; charset=utf-8")
 
 
-def _not_found() -> Response:
-    links = "".join(f'<li><a href="{page.path}">{escape(page.name)}</a></li>' for page in PAGES)
+def _not_found(pages: Sequence[Page]) -> Response:
+    links = "".join(f'<li><a href="{page.path}">{escape(page.name)}</a></li>' for page in pages)
     body = (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Not found – {PRODUCT}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'

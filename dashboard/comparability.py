@@ -6,6 +6,7 @@ be answered, which the page offers as a link.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from dashboard.selection import (
@@ -20,8 +21,27 @@ from dashboard.selection import (
     Selection,
     Window,
 )
-from db.queries import Nouns
-from db.vocabulary import Grain
+from db.queries import Nouns, Published
+from db.vocabulary import Basis, Grain, Powertrain, States
+
+HEADLINE_BASES = (Basis.DELIVERY.value, Basis.WHOLESALE.value)
+"""What makers report first of all, in this order: Tesla its deliveries, BYD its sales to dealers and abroad."""
+
+_PARTS: dict[PowertrainChoice, frozenset[PowertrainChoice]] = {
+    PowertrainChoice.BEV: frozenset({PowertrainChoice.BEV}),
+    PowertrainChoice.PHEV: frozenset({PowertrainChoice.PHEV}),
+    PowertrainChoice.NEV: frozenset({PowertrainChoice.BEV, PowertrainChoice.PHEV, PowertrainChoice.NEV}),
+    PowertrainChoice.ALL: frozenset(PowertrainChoice),
+}
+"""What a denominator holds: a numerator has to be among it."""
+
+
+_NAMES = {
+    PowertrainChoice.BEV: "battery-electric cars",
+    PowertrainChoice.PHEV: "plug-in hybrids",
+    PowertrainChoice.NEV: "NEVs (battery, plug-in hybrid and fuel-cell cars)",
+    PowertrainChoice.ALL: "all cars",
+}
 
 
 def check_names(selection: Selection, nouns: Nouns) -> None:
@@ -40,88 +60,50 @@ def check_names(selection: Selection, nouns: Nouns) -> None:
             raise InvalidSelection(f"models={slug} is unknown", name="models", valid=tuple(sorted(like)))
 
 
-def check_sales(selection: Selection, nouns: Nouns, *, measures: tuple[Measure, ...]) -> None:
+def check_sales(
+    selection: Selection, nouns: Nouns, published: Collection[Published], *, measures: tuple[Measure, ...]
+) -> None:
     """Raise a `Refusal` where a chart of sales by maker, model or market would compare what is not alike.
 
-    The text names the first thing that is not alike; the nearest selection passes every check.
+    `published` is what there is about the markets of the selection. The text names the first thing that is not alike;
+    the nearest selection passes every check.
     """
     try:
-        _check_all(selection, nouns, measures=measures)
+        _check_all(selection, nouns, published, measures=measures)
     except Refusal as refused:
-        if refused.nearest is not None:
-            refused.nearest = _passing(refused.nearest, nouns, measures=measures)
+        refused.nearest = _passing(refused.nearest, nouns, published, measures=measures)
         raise
 
 
-def _passing(selection: Selection, nouns: Nouns, *, measures: tuple[Measure, ...]) -> Selection:
-    try:
-        _check_all(selection, nouns, measures=measures)
-    except Refusal as refused:
-        if refused.nearest is not None:
-            return _passing(refused.nearest, nouns, measures=measures)
-    return selection
+def _passing(
+    selection: Selection | None, nouns: Nouns, published: Collection[Published], *, measures: tuple[Measure, ...]
+) -> Selection | None:
+    """The selection, or the nearest to it, that passes every check; None where there is no way."""
+    tried = set()
+    while selection is not None and selection not in tried:
+        tried.add(selection)
+        try:
+            _check_all(selection, nouns, published, measures=measures)
+        except Refusal as refused:
+            selection = refused.nearest
+        else:
+            return selection
+    return None
 
 
-def _check_all(selection: Selection, nouns: Nouns, *, measures: tuple[Measure, ...]) -> None:
-    _check_basis(selection)
-    _check_powertrain(selection)
+def _check_all(
+    selection: Selection, nouns: Nouns, published: Collection[Published], *, measures: tuple[Measure, ...]
+) -> None:
+    if selection.basis is BasisChoice.REPORTED:
+        _check_headlines(selection, nouns)
+    else:
+        _check_basis(selection, nouns, published)
+        _check_powertrain(selection, nouns, published)
+        _check_whole(selection, nouns, published)
     _check_models(selection)
     _check_measure(selection, measures)
     _check_market_set(selection, nouns)
     _check_window(selection)
-
-
-def _check_basis(selection: Selection) -> None:
-    registration = replace(selection, basis=BasisChoice.REGISTRATION)
-    if selection.basis is BasisChoice.REPORTED:
-        raise Incomparable(
-            "makers' own headline figures stand on different bases (Tesla's deliveries, BYD's sales): they are set "
-            "side by side, never summed or divided; shares and growth of a market are on registrations",
-            nearest=registration,
-        )
-    if selection.basis is not BasisChoice.REGISTRATION:
-        raise NotPublished(
-            f"no source loaded states {selection.basis} figures by market; registrations are available",
-            nearest=registration,
-        )
-
-
-def _check_powertrain(selection: Selection) -> None:
-    available = (PowertrainChoice.BEV, PowertrainChoice.ALL)
-    if selection.powertrain not in available:
-        raise NotPublished(
-            f"no source loaded itemises {selection.powertrain} registrations; battery-electric (BEV) and all "
-            "cars are available",
-            nearest=replace(selection, powertrain=PowertrainChoice.BEV, of=None),
-        )
-    if selection.denominator not in available:
-        raise NotPublished(
-            f"no source loaded states {selection.denominator} totals on registrations; a share can be of BEV or "
-            "of ALL cars",
-            nearest=replace(selection, of=None),
-        )
-    if selection.measure is Measure.SHARE and (selection.powertrain, selection.denominator) == (
-        PowertrainChoice.ALL,
-        PowertrainChoice.BEV,
-    ):
-        raise Incomparable(
-            "all cars cannot be a share of battery-electric cars: the numerator would be wider than the denominator",
-            nearest=replace(selection, of=None),
-        )
-    if selection.by is By.MODEL and selection.powertrain is PowertrainChoice.ALL:
-        raise NotPublished(
-            "no source loaded itemises all cars by model; battery-electric cars are",
-            nearest=replace(selection, powertrain=PowertrainChoice.BEV, of=None),
-        )
-
-
-def _check_models(selection: Selection) -> None:
-    if selection.models and selection.by is not By.MODEL:
-        raise Incomparable(
-            f"models and {selection.by}s cannot stand side by side, since the one is a part of the other: models are "
-            "drawn with by=model",
-            nearest=replace(selection, by=By.MODEL),
-        )
 
 
 def _check_measure(selection: Selection, measures: tuple[Measure, ...]) -> None:
@@ -129,6 +111,150 @@ def _check_measure(selection: Selection, measures: tuple[Measure, ...]) -> None:
         raise NotPublished(
             f"this chart draws {', '.join(measures)}, not {selection.measure}",
             nearest=replace(selection, measure=measures[0]),
+        )
+
+
+def _check_headlines(selection: Selection, nouns: Nouns) -> None:
+    """Makers' own headline figures stand side by side, and that is all that can be done with them."""
+    side_by_side = replace(selection, measure=Measure.UNITS, of=None)
+    if selection.measure not in (Measure.UNITS, Measure.GROWTH):
+        raise Incomparable(
+            "makers' own headline figures stand on different bases (Tesla's deliveries, BYD's sales to dealers and "
+            f"abroad): they are set side by side in units, and there is no {selection.measure} across them; shares of "
+            "a market are on registrations",
+            nearest=side_by_side,
+        )
+    if selection.market != ("WORLD",):
+        names = ", ".join(nouns.markets[code] for code in selection.market)
+        raise NotPublished(
+            f"makers' headline figures are worldwide; there are none of {names}",
+            nearest=replace(side_by_side, market=("WORLD",)) if "WORLD" in nouns.markets else None,
+        )
+    if selection.by not in (By.MAKER, By.MODEL):
+        raise Incomparable(
+            f"makers' own headline figures stand on different bases and cannot be summed by {selection.by}",
+            nearest=replace(side_by_side, by=By.MAKER),
+        )
+
+
+def _check_basis(selection: Selection, nouns: Nouns, published: Collection[Published]) -> None:
+    without = [code for code in selection.market if not any(_on(selection, code, published))]
+    if not without:
+        return
+    names = ", ".join(nouns.markets[code] for code in without)
+    there = {code: {each.basis for each in published if each.market == code} for code in selection.market}
+    shared = set.intersection(*there.values())
+    others = tuple(code for code in selection.market if code not in without)
+    basis = next((choice for choice in _BY_USE if choice.value in shared), None)
+    nearest = replace(selection, market=others) if others else None
+    if nearest is None and basis:
+        nearest = replace(selection, basis=basis)
+    stated = ", ".join(f"{word}" for word in BasisChoice if word.value in there[without[0]])
+    raise NotPublished(
+        f"no source loaded states {selection.basis} figures of {names}"
+        + (f"; there are {stated} figures of {nouns.markets[without[0]]}" if stated else ""),
+        nearest=nearest,
+    )
+
+
+_BY_USE = (
+    BasisChoice.REGISTRATION,
+    BasisChoice.RETAIL,
+    BasisChoice.DELIVERY,
+    BasisChoice.WHOLESALE,
+    BasisChoice.EXPORT,
+    BasisChoice.PRODUCTION,
+    BasisChoice.INSURANCE,
+)
+
+
+def _on(selection: Selection, code: str, published: Iterable[Published]) -> list[Published]:
+    return [each for each in published if each.market == code and each.basis == selection.basis.value]
+
+
+def _states(choice: PowertrainChoice, stated: Iterable[Published]) -> bool:
+    """Whether figures of a powertrain are there: of a set as a sum, or of all its parts."""
+    words = {each.powertrain for each in stated}
+    if choice is PowertrainChoice.NEV:
+        return bool(words & {Powertrain.BEV_PHEV, Powertrain.BEV_PHEV_FCEV}) or {"BEV", "PHEV"} <= words
+    return choice.value in words
+
+
+def _check_powertrain(selection: Selection, nouns: Nouns, published: Collection[Published]) -> None:
+    stated = {code: _on(selection, code, published) for code in selection.market}
+    available = [choice for choice in PowertrainChoice if all(_states(choice, of) for of in stated.values())]
+    if selection.powertrain not in available:
+        lacking = [code for code, of in stated.items() if not _states(selection.powertrain, of)]
+        others = tuple(code for code in selection.market if code not in lacking)
+        nearest = replace(selection, powertrain=available[0], of=None) if available else None
+        raise NotPublished(
+            f"no source loaded states {selection.powertrain} {selection.basis} figures of "
+            f"{', '.join(nouns.markets[code] for code in lacking)}"
+            + (f"; {' and '.join(available)} are available" if available else ""),
+            nearest=replace(selection, market=others) if others and nearest is None else nearest,
+        )
+    if selection.measure is not Measure.SHARE:
+        return
+    if selection.powertrain not in _PARTS[selection.denominator]:
+        raise Incomparable(
+            f"{_NAMES[selection.powertrain]} cannot be a share of {_NAMES[selection.denominator]}: the numerator is no "
+            "part of the denominator",
+            nearest=replace(selection, of=None),
+        )
+    if selection.denominator not in available:
+        elsewhere = sorted(
+            {
+                each.basis
+                for each in published
+                if each.market in selection.market and _states(selection.denominator, [each])
+            }
+            - {selection.basis.value}
+        )
+        if elsewhere:
+            raise Incomparable(
+                f"{_NAMES[selection.denominator]} are stated as {' and '.join(elsewhere)} figures only, "
+                f"{_NAMES[selection.powertrain]} here as {selection.basis} figures: a share needs both on one basis",
+                nearest=replace(selection, of=None),
+            )
+        raise NotPublished(
+            f"no source loaded states {selection.denominator} totals on a {selection.basis} basis",
+            nearest=replace(selection, of=None),
+        )
+
+
+def _check_whole(selection: Selection, nouns: Nouns, published: Collection[Published]) -> None:
+    """A share needs the market's total; makers' own figures are never added up to one."""
+    if selection.measure is not Measure.SHARE and (selection.by is not By.GROUP):
+        return
+    for code in selection.market:
+        stated = _on(selection, code, published)
+        of_market = [each for each in stated if each.states == States.MARKET or not each.names_makers]
+        if selection.measure is Measure.SHARE and not _states(selection.denominator, of_market):
+            raise Incomparable(
+                f"the {selection.basis} figures of {nouns.markets[code]} are single makers' own, which add up to no "
+                f"market: there is no total of {_NAMES[selection.denominator]} to take a share of",
+                nearest=replace(selection, measure=Measure.UNITS, of=None),
+            )
+        by_name = [each for each in stated if each.names_makers]
+        if selection.by is By.GROUP and by_name and all(each.states == States.MAKERS for each in by_name):
+            raise NotPublished(
+                f"the {selection.basis} figures of {nouns.markets[code]} are single makers' own, not of all makers of "
+                "a group",
+                nearest=replace(selection, by=By.MAKER),
+            )
+
+
+def _check_models(selection: Selection) -> None:
+    if selection.by is By.MODEL and selection.powertrain is PowertrainChoice.ALL:
+        raise NotPublished(
+            "no source loaded itemises all cars by model; battery-electric cars are",
+            nearest=replace(selection, powertrain=PowertrainChoice.BEV, of=None),
+        )
+    if selection.models and selection.by is not By.MODEL:
+        raise Incomparable(
+            f"models and {selection.by}s cannot stand side by side, since the one is a part of the other: models are "
+            "drawn with by=model",
+            nearest=replace(selection, by=By.MODEL),
         )
 
 

@@ -6,6 +6,8 @@ control. Names of a selection without a control here stay as they are in the lin
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -117,14 +119,19 @@ def data(**names: str) -> dict[str, Any]:
     return {f"data-{name.replace('_', '-')}": value for name, value in names.items()}
 
 
-def control_id(name: str) -> str:
-    """The page's id of a control."""
-    return f"control-{name.replace('_', '-')}"
+def control_id(name: str) -> dict[str, str]:
+    """The page's id of a control: a callback takes those that the page shows, whichever they are."""
+    return {"control": name}
 
 
-def field_id(name: str) -> str:
+def field_id(name: str) -> dict[str, str]:
     """The page's id of a control with its label, which is hidden where the control has no meaning."""
-    return f"field-{name.replace('_', '-')}"
+    return {"field": name}
+
+
+def _in_page(component_id: dict[str, str]) -> str:
+    """What Dash makes of such an id in the browser's page."""
+    return json.dumps(component_id, separators=(",", ":"), sort_keys=True)
 
 
 def values(selection: Selection) -> dict[str, Any]:
@@ -242,17 +249,17 @@ def _searched(code: str, nouns: Nouns) -> str:
     return " ".join((nouns.markets[code], code, nouns.adjectives[code], _ALSO_FOUND_AS.get(code, "")))
 
 
-def bar(chart: Chart, selection: Selection, nouns: Nouns) -> Component:
-    """The control bar for a selection."""
+def bar(chart: Chart, selection: Selection, nouns: Nouns, *, names: Sequence[str] = CONTROLS) -> Component:
+    """The control bar for a selection, with the controls of these names."""
     without = hidden(selection)
     current = values(selection)
-    fields = [_field(name, current[name], chart, selection, nouns, is_hidden=name in without) for name in CONTROLS]
+    fields = [_field(name, current[name], chart, selection, nouns, is_hidden=name in without) for name in names]
     return html.Section(
         [
             html.Button(
                 [
                     html.Span("Selection"),
-                    html.Span(summary(selection, nouns), id="selection-summary", className="quiet"),
+                    html.Span(summary(selection, nouns, names=names), id="selection-summary", className="quiet"),
                 ],
                 type="button",
                 className="bar-toggle",
@@ -263,17 +270,22 @@ def bar(chart: Chart, selection: Selection, nouns: Nouns) -> Component:
         ],
         id="bar",
         className="bar",
-        **aria(label="What the chart shows"),
+        **aria(label="What the charts show"),
     )
 
 
-def summary(selection: Selection, nouns: Nouns) -> str:
-    """The selection in a few words, for a screen that is too narrow for the bar."""
-    names = [nouns.markets.get(code, code) for code in selection.market]
-    where = ", ".join(names) if len(names) <= 2 else f"{len(names)} markets"
+def summary(selection: Selection, nouns: Nouns, *, names: Sequence[str] = CONTROLS) -> str:
+    """The selection in a few words, as far as it is about these names: for a screen that is too narrow for the bar."""
+    markets = [nouns.markets.get(code, code) for code in selection.market]
     by = dict(_CHOICES["by"])[selection.by].lower()
-    measure = dict(_CHOICES["measure"])[selection.measure].lower()
-    return f"{where} · {selection.powertrain} · {measure} by {by} · {selection.grain}"
+    words = {
+        "market": ", ".join(markets) if len(markets) <= 2 else f"{len(markets)} markets",
+        "powertrain": selection.powertrain.value,
+        "measure": dict(_CHOICES["measure"])[selection.measure].lower() + (f" by {by}" if "by" in names else ""),
+        "grain": selection.grain.value,
+        "as_of": f"as known on {selection.as_of}" if selection.as_of else "",
+    }
+    return " · ".join(text for name, text in words.items() if text and name in names)
 
 
 def _field(name: str, value: Any, chart: Chart, selection: Selection, nouns: Nouns, *, is_hidden: bool) -> Component:
@@ -318,7 +330,7 @@ def _field(name: str, value: Any, chart: Chart, selection: Selection, nouns: Nou
             [html.Legend(label), control], id=field_id(name), className=f"field {name}", hidden=is_hidden
         )
     return html.Div(
-        [html.Label(label, htmlFor=control_id(name), className="label"), control],
+        [html.Label(label, htmlFor=_in_page(control_id(name)), className="label"), control],
         role="group",
         **aria(label=label),
         title=_TITLES.get(name, ""),

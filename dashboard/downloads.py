@@ -15,7 +15,6 @@ from datetime import date
 from enum import StrEnum
 from hashlib import sha256
 from io import StringIO
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,8 +22,10 @@ import pandas as pd
 
 from dashboard import pictures, style
 from dashboard.charts import chart as chart_of
-from dashboard.charts.chart import DOWNLOAD_COLUMNS, Chart, Reading, source_line
+from dashboard.charts.chart import Chart, Reading, source_line
+from dashboard.metrics import GRAIN_MONTHS
 from dashboard.pictures import PictureError
+from dashboard.precedence import PUBLISHED_AS
 from dashboard.sales_lines import months_behind
 from dashboard.selection import InvalidSelection, Refusal, Selection
 from dashboard.style import Figure, Look
@@ -35,8 +36,7 @@ from db.vocabulary import ALL
 if TYPE_CHECKING:
     from db import Connection, Engine
 
-_NUMBERS = ("value", "low", "high")
-_ROW_KEY = ["period_start", "market", "maker", "maker_name", "model", "model_name"]
+_ROW_KEY = ["period_start", "market", "maker", "maker_name", "model", "model_name", "source"]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -81,7 +81,7 @@ class Problem:
     text: str
 
 
-def answer(engine: Engine, slug: str, format: str, query: str, *, site: str) -> Download | Problem:
+def answer(engine: Engine, slug: str, format: str, query: str, *, site: str, today: date) -> Download | Problem:
     """The file at `/charts/<slug>.<format>?<query>`, or why there is none."""
     try:
         chart = chart_of(slug)
@@ -91,7 +91,7 @@ def answer(engine: Engine, slug: str, format: str, query: str, *, site: str) -> 
     except ValueError:
         return Problem(404, f"a chart is to be had as {', '.join(Format)}")
     try:
-        return download(engine, chart, query, format=wanted, site=site)
+        return download(engine, chart, query, format=wanted, site=site, today=today)
     except InvalidSelection as error:
         return Problem(400, _one_line(str(error)))
     except Refusal as error:
@@ -100,15 +100,15 @@ def answer(engine: Engine, slug: str, format: str, query: str, *, site: str) -> 
         return Problem(503, _one_line(str(error)))
 
 
-def download(engine: Engine, chart: Chart, query: str, *, format: Format, site: str) -> Download:
-    """The file of a chart's selection; `site` is the app's public address, which a picture prints with its link.
+def download(engine: Engine, chart: Chart, query: str, *, format: Format, site: str, today: date) -> Download:
+    """The file of a chart's selection as asked for on `today`; `site` is the app's public address, for the link.
 
     Raises `InvalidSelection`, `Refusal`, `PictureError` or `StoreError`, each with a text of one line.
     """
     selection = Selection.from_query(query, defaults=chart.defaults)
     ready(engine)
     with explained(engine), engine.connect() as connection:
-        reading = chart.load(connection, selection)
+        reading = chart.load(connection, selection, today=today)
         rows = chart.rows(reading)
         if format is Format.CSV:
             body = csv_text(rows).encode()
@@ -166,13 +166,13 @@ def csv_text(rows: pd.DataFrame) -> str:
     """Rows as CSV: one header line, numbers with a decimal point, text that no spreadsheet runs as a formula."""
     columns = [
         [_number(value) for value in rows[name].tolist()]
-        if name in _NUMBERS
+        if rows[name].dtype.kind in "fi"
         else [_plain(str(value)) for value in rows[name].tolist()]
-        for name in DOWNLOAD_COLUMNS
+        for name in rows.columns
     ]
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(DOWNLOAD_COLUMNS)
+    writer.writerow(rows.columns)
     writer.writerows(zip(*columns, strict=True))
     return out.getvalue()
 
@@ -199,10 +199,12 @@ def document(
 ) -> dict[str, Any]:
     """A reading as plain values: what the page prints, the rows, and the receipts that each row names by number."""
     selection = reading.selection
-    receipts, of_row = _receipts(connection, reading, rows)
+    receipts, of_row = _receipts(connection, reading, rows) if chart.receipts else ([], [[]] * len(rows))
     values = {
-        name: [_json_number(value) for value in rows[name].tolist()] if name in _NUMBERS else rows[name].tolist()
-        for name in DOWNLOAD_COLUMNS
+        name: [_json_number(value) for value in rows[name].tolist()]
+        if rows[name].dtype.kind in "fi"
+        else rows[name].tolist()
+        for name in rows.columns
     }
     return {
         "chart": chart.slug,
@@ -244,8 +246,8 @@ def _receipts(
     claims = queries.receipts(
         connection,
         markets=selection.market,
-        basis=selection.basis.value,
-        powertrain=selection.powertrain.value,
+        bases=sorted(set(rows["basis"])),
+        powertrains=PUBLISHED_AS[selection.powertrain],
         makers=None,
         model=None,
         first=_first_of(min(span[0].start for span in spans)),
@@ -255,28 +257,33 @@ def _receipts(
     receipts: list[dict[str, Any]] = []
     numbers: dict[tuple[str, ...], int] = {}
     kept = ("source", "file", "known_from", "known_on", "sha256", "obtained", "origin_url", "text", "urls")
-    lines: dict[tuple[str, str, str, int], list[tuple[int, int]]] = defaultdict(list)
+    # By market, maker, model and first month: the number of the receipt, the line, the source, the month after.
+    lines: dict[tuple[str, str, str, int], list[tuple[int, int, str, int]]] = defaultdict(list)
     for claim in claims.to_dict("records"):
         key = tuple(str(claim[name]) for name in kept)
         if key not in numbers:
             numbers[key] = len(receipts)
             receipts.append({**dict(zip(kept, key, strict=True)), "urls": claim["urls"].split()})
-        place = (numbers[key], int(claim["line"]))
         month = _month(claim["period_start"])
+        place = (numbers[key], int(claim["line"]), str(claim["source_slug"]), month + GRAIN_MONTHS[claim["grain"]])
         lines[claim["market"], claim["maker"], "", month].append(place)
         lines[claim["market"], claim["maker"], claim["model"], month].append(place)
         lines[claim["market"], "", "", month].append(place)
     of_row = []
-    for (_, in_markets, slug, name, model, model_name), span in zip(keys, spans, strict=True):
+    for (_, in_markets, slug, name, model, model_name, sources), span in zip(keys, spans, strict=True):
+        behind = sources.split(";")
         makers = (
             [""] if slug == ALL else [nouns.makers.get(each, name) for each in (slug, *nouns.members.get(slug, ()))]
         )
         places: dict[int, set[int]] = defaultdict(set)
         for market in in_markets.split("+"):
             for maker in makers:
-                for month in chain(*span):
-                    for number, line in lines.get((market, maker, model_name if model != ALL else "", month), ()):
-                        places[number].add(line)
+                for part in span:
+                    for month in part:
+                        named = (market, maker, model_name if model != ALL else "", month)
+                        for number, line, source, end in lines.get(named, ()):
+                            if source in behind and end <= part.stop:
+                                places[number].add(line)
         of_row.append([{"receipt": number, "lines": sorted(found)} for number, found in sorted(places.items())])
     return receipts, of_row
 

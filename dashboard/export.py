@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -53,7 +54,14 @@ def _add(chart: Chart) -> None:
     ) -> None:
         try:
             engine = open_engine(os.environ.get("DATABASE_URL") or DEFAULT_URL)
-            body = download(engine, chart, query, format=format, site=os.environ.get("PUBLIC_URL", "")).body
+            body = download(
+                engine,
+                chart,
+                query,
+                format=format,
+                site=os.environ.get("PUBLIC_URL", ""),
+                today=datetime.now(UTC).date(),
+            ).body
             _write(out, body)
         except InvalidSelection as error:
             _fail(error, code=2, debug=debug)

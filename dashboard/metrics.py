@@ -18,12 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from db.queries import Membership
 from db.vocabulary import ALL, OTHER
 
 Floats = NDArray[np.float64]
@@ -43,7 +46,8 @@ class Records:
     `start`, `months` (P): first month and length. `total` (P): all cars of the powertrain. `rest` (P): published as
     `other`; 0 where the record names everything. `split` (P): whether the record names entities at all. `low`, `high`
     (P, E): bounds of the units. `named` (P, E): whether the record names the entity. `known` (P): the day since
-    1970-01-01 on which the latest of its figures became known.
+    1970-01-01 on which the latest of its figures became known. `sources` (P): which sources state it, as a set of bits
+    by the frame's category of the source.
     """
 
     entities: tuple[Entity, ...]
@@ -56,6 +60,7 @@ class Records:
     high: Floats
     named: Bools
     known: Ints
+    sources: Ints
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ class Panel:
     `start` (L): first month of each labelled period, all of `grain`. `low`, `high` (L, E): bounds; NaN where there
     is no figure. `named` (L, E): whether the entity is named anywhere in the window. `split` (L): whether every record
     in the window names entities. `rest`, `total` (L): the unnamed rest and all cars; `rest` is NaN where none is
-    published. `known` (L): latest day of becoming known.
+    published, `total` where only makers' own figures are. `known` (L): latest day of becoming known. `sources` (L): as
+    in `Records`.
     """
 
     entities: tuple[Entity, ...]
@@ -78,6 +84,7 @@ class Panel:
     rest: Floats
     total: Floats
     known: Ints
+    sources: Ints
 
 
 def records(
@@ -86,24 +93,38 @@ def records(
     by: str,
     entities: Sequence[Entity],
     all_cars: pd.DataFrame | None = None,
-    members: Mapping[str, Sequence[str]] | None = None,
+    members: Mapping[str, Sequence[Membership]] | None = None,
 ) -> Records:
     """One market's published records of one powertrain, with bounds for each of the wanted entities.
 
-    `claims` and `all_cars` are rows of one market as `queries.sales_figures` gives them: columns grain, month, maker,
-    model, units, known_from. `by` is maker, group or model; groups have the makers that `members` lists.
+    `claims` and `all_cars` are rows of one market as `precedence.of_market` gives them, whose periods do not overlap:
+    columns source, grain, month, maker, model, units, known_from. `by` is maker, group or model; groups have the makers
+    that `members` lists, each for its time.
+
+    Figures may be nested. A maker's total stands for its models, and the market's total for all of its rows; what the
+    named makers leave of a stated total is the market's rest where the publisher itself states none.
     """
     starts, months, place = _periods(claims)
     count = len(starts)
     units = claims["units"].to_numpy(dtype=np.float64)
-    total = _sums(place, units, count)
-    is_rest = _is(claims["maker"], OTHER)
-    is_named = ~is_rest & ~_is(claims["maker"], ALL)
+    is_rest, is_total = _is(claims["maker"], OTHER), _is(claims["maker"], ALL)
+    is_named = ~is_rest & ~is_total
     of_all_models = _is(claims["model"], ALL)
+    nested = _nested(claims["maker"], place, is_named=is_named, of_all_models=of_all_models)
     rest = _sums(place[is_rest], units[is_rest], count)
     split = np.bincount(place[is_named], minlength=count) > 0
     known = np.zeros(count, dtype=np.int64)
     np.maximum.at(known, place, claims["known_from"].to_numpy())
+    sources = np.zeros(count, dtype=np.int64)
+    np.bitwise_or.at(sources, place, np.int64(1) << claims["source"].cat.codes.to_numpy().astype(np.int64))
+    parts = ~is_total & ~nested
+    total = _sums(place[parts], units[parts], count)
+    if is_total.any():
+        has_total = np.bincount(place[is_total], minlength=count) > 0
+        has_rest = np.bincount(place[is_rest], minlength=count) > 0
+        stated = _sums(place[is_total], units[is_total], count)
+        rest = np.where(has_total & ~has_rest & split, np.maximum(stated - total, 0.0), rest)
+        total = np.where(has_total, stated, total)
     if by == "model":
         by_model = np.bincount(place[is_named & ~of_all_models], minlength=count) > 0
         low, headroom, named = _model_bounds(claims, place, units, rest=rest, entities=entities)
@@ -111,7 +132,7 @@ def records(
     else:
         makers = _makers_behind(entities, members)
         low, headroom, named = _maker_bounds(
-            _columns(claims["maker"], makers),
+            np.where(nested, -1, _columns(claims["maker"], makers)),
             place,
             units,
             is_whole=of_all_models | _is(claims["model"], OTHER),
@@ -120,7 +141,7 @@ def records(
         )
         if by == "group":
             low, headroom, named = _grouped(
-                low, headroom, named, rest=rest, makers=makers, entities=entities, members=members or {}
+                low, headroom, named, rest=rest, starts=starts, makers=makers, entities=entities, members=members or {}
             )
     low = np.where(split[:, None], low, np.nan)
     return Records(
@@ -134,7 +155,17 @@ def records(
         high=low + headroom,
         named=named,
         known=known,
+        sources=sources,
     )
+
+
+def _nested(maker: pd.Series[str], place: Ints, *, is_named: Bools, of_all_models: Bools) -> Bools:
+    """The rows of single models of a maker whose total stands in the same period."""
+    of_models, of_makers = is_named & ~of_all_models, is_named & of_all_models
+    if not (of_models.any() and of_makers.any()):
+        return np.zeros(len(place), dtype=np.bool_)
+    cell = place * len(maker.cat.categories) + maker.cat.codes.to_numpy()
+    return of_models & np.isin(cell, cell[of_makers])
 
 
 def panel(of: Records, *, grain: str, window: int | str) -> Panel:
@@ -155,6 +186,9 @@ def panel(of: Records, *, grain: str, window: int | str) -> Panel:
     labels, ends, opening = labels[shown], ends[shown], opening[shown]
     whole = sums.count(~of.split, opening, ends) == 0
     gap = np.where(whole, 0.0, np.nan)[:, None]
+    absent = np.isnan(of.low) & of.split[:, None]  # a group before it was formed, or after
+    if absent.any():
+        gap = np.where(sums.count(absent, opening, ends) > 0, np.nan, gap)
     rest = sums.add(of.rest, opening, ends)
     return Panel(
         entities=of.entities,
@@ -167,7 +201,96 @@ def panel(of: Records, *, grain: str, window: int | str) -> Panel:
         rest=np.where(whole & (rest > 0), rest, np.nan),
         total=sums.add(of.total, opening, ends),
         known=sums.latest(of.known, opening, ends),
+        sources=sums.any_of(of.sources, opening, ends),
     )
+
+
+def own_panel(claims: pd.DataFrame, *, entity: Entity, ranks: Sequence[int], grain: str, window: int | str) -> Panel:
+    """One maker's or model's own figures in periods of one grain, each the sum of a window that ends with it.
+
+    `claims` are rows as in `records`, of which those of the entity count; their periods may overlap. A span is told in
+    the way that the best-ranked source tells it (`ranks`, by the frame's category of the source; lower is better), by
+    the finest periods where one source tells it twice. There is no total: makers' own figures add up to no market.
+    """
+    maker, model = entity
+    mine = claims[_is(claims["maker"], maker) & _is(claims["model"], model)]
+    length = GRAIN_MONTHS[grain]
+    if not len(mine):
+        return _empty((entity,), grain)
+    told = _Told(mine, ranks)
+    labels = np.arange(told.first - told.first % length, told.end, length, dtype=np.int64)
+    opening = window_opening(labels, grain=grain, window=window)
+    found = []
+    for label, begin in zip(labels.tolist(), opening.tolist(), strict=True):
+        if told.tiles(label, label + length) is not None:
+            tiles = told.tiles(begin, label + length)
+            if tiles is not None:
+                found.append((label, tiles))
+    start = np.array([label for label, _ in found], dtype=np.int64)
+    units = np.array([sum(told.units[row] for row in tiles) for _, tiles in found], dtype=np.float64)
+    bits = [reduce(or_, (1 << int(told.source[row]) for row in tiles), 0) for _, tiles in found]
+    return Panel(
+        entities=(entity,),
+        grain=grain,
+        start=start,
+        low=units[:, None],
+        high=units[:, None],
+        named=np.ones((len(start), 1), dtype=np.bool_),
+        split=np.ones(len(start), dtype=np.bool_),
+        rest=np.full(len(start), np.nan),
+        total=np.full(len(start), np.nan),
+        known=np.array([max(told.known[row] for row in tiles) for _, tiles in found], dtype=np.int64),
+        sources=np.array(bits, dtype=np.int64),
+    )
+
+
+class _Told:
+    """One entity's figures by calendar span, and which of them tell a longer one."""
+
+    def __init__(self, claims: pd.DataFrame, ranks: Sequence[int]) -> None:
+        month = claims["month"].to_numpy()
+        length = _per_row(claims["grain"], [GRAIN_MONTHS[word] for word in claims["grain"].cat.categories], dtype=int)
+        self.units = claims["units"].to_numpy()
+        self.known = claims["known_from"].to_numpy()
+        self.source = claims["source"].cat.codes.to_numpy()
+        self.first, self.end = int(month.min()), int((month + length).max())
+        self._rank = [ranks[source] for source in self.source.tolist()]
+        self._told: dict[tuple[int, int], int] = {}
+        for row, span in enumerate(zip(month.tolist(), length.tolist(), strict=True)):
+            other = self._told.get(span)
+            if other is None or self._rank[row] < self._rank[other]:
+                self._told[span] = row
+        self._best: dict[tuple[int, int], tuple[int, ...] | None] = {}
+
+    def tiles(self, opening: int, end: int) -> tuple[int, ...] | None:
+        """The rows whose periods fill the span exactly; None where none do."""
+        rows: tuple[int, ...] = ()
+        while opening < end:
+            for length in (12, 3, 1):
+                if opening % length == 0 and opening + length <= end:
+                    found = self._of_period(opening, length)
+                    if found is not None:
+                        rows, opening = rows + found, opening + length
+                        break
+            else:
+                return None
+        return rows
+
+    def _of_period(self, start: int, length: int) -> tuple[int, ...] | None:
+        """How a month, quarter or year is told best: by itself or by the shorter periods in it."""
+        if (start, length) in self._best:
+            return self._best[start, length]
+        own = self._told.get((start, length))
+        best: tuple[int, ...] | None = None if own is None else (own,)
+        if length > 1:
+            shorter = {12: 3, 3: 1}[length]
+            parts = [self._of_period(start + n, shorter) for n in range(0, length, shorter)]
+            if all(part is not None for part in parts):
+                together = tuple(row for part in parts for row in part or ())
+                if best is None or max(self._rank[row] for row in together) <= self._rank[best[0]]:
+                    best = together
+        self._best[start, length] = best
+        return best
 
 
 def window_opening(labels: Ints, *, grain: str, window: int | str) -> Ints:
@@ -198,6 +321,7 @@ def added(panels: Sequence[Panel]) -> Panel:
         rest=np.where(split & (rest > 0), rest, np.nan),
         total=np.sum([part.total for part in parts], axis=0),
         known=np.max([part.known for part in parts], axis=0),
+        sources=np.bitwise_or.reduce([part.sources for part in parts], axis=0),
     )
 
 
@@ -219,6 +343,7 @@ def at(of: Panel, starts: Ints) -> Panel:
         rest=of.rest[where] + gap,
         total=of.total[where] + gap,
         known=np.where(found, of.known[where], 0),
+        sources=np.where(found, of.sources[where], 0),
     )
 
 
@@ -284,8 +409,8 @@ def _periods(claims: pd.DataFrame) -> tuple[Ints, Ints, Ints]:
     return distinct // 16, distinct % 16, place.astype(np.int64)
 
 
-def _makers_behind(entities: Sequence[Entity], members: Mapping[str, Sequence[str]] | None) -> list[str]:
-    return sorted({maker for slug, _ in entities for maker in (members or {}).get(slug, (slug,))})
+def _makers_behind(entities: Sequence[Entity], members: Mapping[str, Sequence[Membership]] | None) -> list[str]:
+    return sorted({of.maker for slug, _ in entities for of in (members or {}).get(slug, (Membership(slug),))})
 
 
 def _caps(all_cars: pd.DataFrame | None, starts: Ints, months: Ints, makers: Sequence[str]) -> Floats:
@@ -323,17 +448,41 @@ def _grouped(
     named: Bools,
     *,
     rest: Floats,
+    starts: Ints,
     makers: Sequence[str],
     entities: Sequence[Entity],
-    members: Mapping[str, Sequence[str]],
+    members: Mapping[str, Sequence[Membership]],
 ) -> tuple[Floats, Floats, Bools]:
-    """Makers put together: what is named adds up, and the market's rest counts once, however many could hide in it."""
+    """Makers put together: what is named adds up, and the market's rest counts once, however many could hide in it.
+
+    A maker counts where it belongs in the month with which the period begins. A group that has no maker then, or a
+    maker that is part of a group then, is no entity: it has no figure.
+    """
     column = {name: n for n, name in enumerate(makers)}
-    belongs = np.zeros((len(makers), len(entities)))
-    for n, (slug, _) in enumerate(entities):
-        belongs[[column[maker] for maker in members.get(slug, (slug,))], n] = 1
-    room = np.minimum(rest[:, None], np.minimum(headroom, rest[:, None]) @ belongs)
-    return low @ belongs, room, (named @ belongs) > 0
+    belonging = [
+        (n, column[of.maker], of.first, of.end)
+        for n, (slug, _) in enumerate(entities)
+        for of in members.get(slug, (Membership(slug),))
+    ]
+    in_groups = [(column[of.maker], of.first, of.end) for each in members.values() for of in each if of.maker in column]
+    changes = sorted({month for *_, first, end in belonging for month in (first, end)})
+    epoch = np.searchsorted(np.array(changes), starts, side="right")
+    shape = (len(starts), len(entities))
+    units, room, names = np.full(shape, np.nan), np.zeros(shape), np.zeros(shape, dtype=np.bool_)
+    for number in np.unique(epoch).tolist():
+        during = epoch == number
+        month = int(starts[during][0])
+        part_of_group = {maker for maker, first, end in in_groups if first <= month < end}
+        belongs = np.zeros((len(makers), len(entities)))
+        for n, maker, first, end in belonging:
+            alone = entities[n][0] not in members
+            if first <= month < end and not (alone and maker in part_of_group):
+                belongs[maker, n] = 1
+        spare = np.minimum(headroom[during], rest[during, None]) @ belongs
+        units[during] = np.where(belongs.any(axis=0), low[during] @ belongs, np.nan)
+        room[during] = np.minimum(rest[during, None], spare)
+        names[during] = (named[during] @ belongs) > 0
+    return units, room, names
 
 
 def _model_bounds(
@@ -395,6 +544,13 @@ class _Spans:
         first, last = self._bounds(opening, ends)
         return np.array([days[a:b].max() for a, b in zip(first, last, strict=True)], dtype=np.int64)
 
+    def any_of(self, bits: Ints, opening: Ints, ends: Ints) -> Ints:
+        """The bits that are set anywhere in each span."""
+        if len(bits) and (bits == bits[0]).all():
+            return np.full(len(opening), bits[0], dtype=np.int64)
+        first, last = self._bounds(opening, ends)
+        return np.array([np.bitwise_or.reduce(bits[a:b]) for a, b in zip(first, last, strict=True)], dtype=np.int64)
+
 
 def _empty(entities: tuple[Entity, ...], grain: str, *, length: int = 0) -> Panel:
     """A panel without figures; its periods, if any, are before every real one."""
@@ -411,4 +567,5 @@ def _empty(entities: tuple[Entity, ...], grain: str, *, length: int = 0) -> Pane
         rest=none,
         total=none,
         known=np.zeros(length, dtype=np.int64),
+        sources=np.zeros(length, dtype=np.int64),
     )

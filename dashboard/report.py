@@ -167,7 +167,7 @@ def make(engine: Engine, listed: Sequence[Sheet], *, week: str, day: date, out: 
 
 def _read(connection: Connection, sheet: Sheet, *, day: date) -> Reading:
     try:
-        return sheet.chart.load(connection, replace(sheet.selection, as_of=day))
+        return sheet.chart.load(connection, replace(sheet.selection, as_of=day), today=day)
     except (InvalidSelection, Refusal) as error:
         raise ReportError(f"sheet '{sheet.name}': {error}; no report was written") from error
 

@@ -6,14 +6,15 @@ puts periods and windows together, and gives for each entity its value with low 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 import pandas as pd
 
-from dashboard.comparability import check_names, check_sales, is_within_market
+from dashboard import precedence
+from dashboard.comparability import HEADLINE_BASES, check_names, check_sales, is_within_market
 from dashboard.metrics import (
     GRAIN_MONTHS,
     Bools,
@@ -21,18 +22,19 @@ from dashboard.metrics import (
     Floats,
     Ints,
     Panel,
-    Records,
     added,
     at,
     growth,
+    own_panel,
     panel,
     records,
     share,
     window_opening,
 )
-from dashboard.selection import By, Measure, NotPublished, PowertrainChoice, Selection, Window
+from dashboard.precedence import PUBLISHED_AS, OfMarket
+from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Selection, Window
 from db import Connection, queries
-from db.queries import Dataset, Nouns
+from db.queries import Citation, Dataset, Nouns
 from db.vocabulary import ALL, OTHER, Grain
 
 _WINDOW_MONTHS = {Window.THREE_MONTHS: 3, Window.TTM: 12}
@@ -45,7 +47,8 @@ class Line:
     All three are in the measure's unit (cars, or a fraction) and NaN where there is no figure. `named` (L) tells
     whether a publisher names the entity in the window: where not, its low end is nothing but ignorance and is never
     drawn as a zero. `units` (L) are the cars behind the value. `known` (L) is the day since 1970-01-01 on which the
-    latest figure behind the point became known.
+    latest figure behind the point became known. `sources` (L) tells which sources stand behind it, as bits by the
+    dataset's category of the source. `basis` is what is counted: with headline figures each maker has its own.
     """
 
     market: str
@@ -58,6 +61,8 @@ class Line:
     named: Bools
     units: Floats
     known: Ints
+    sources: Ints
+    basis: str
 
     @property
     def is_rest(self) -> bool:
@@ -72,17 +77,22 @@ class Line:
 
 @dataclass(frozen=True)
 class Reach:
-    """How far one market's records go: the month after the last one, and after the last one that names entities."""
+    """How far one market's records go: the month after the last one, and after the last one that names entities.
+
+    `next_due` is the day by which the publisher usually has stated the next period; None where nothing is published.
+    """
 
     published_to: int
     named_to: int
+    next_due: date | None = None
 
 
 @dataclass(frozen=True)
 class MarketFigures:
     """The lines of a selection over its periods (`start`, L: first months), and what they rest on.
 
-    `reach` tells for each market how far its records go, whatever the range asked for.
+    `reach` tells for each market how far its records go, whatever the range asked for. `is_own` is set where the lines
+    are makers' own figures, which add up to no market and rank nobody in it.
     """
 
     selection: Selection
@@ -91,6 +101,7 @@ class MarketFigures:
     reach: dict[str, Reach]
     nouns: Nouns
     dataset: Dataset
+    is_own: bool = False
 
     @property
     def entities(self) -> tuple[Line, ...]:
@@ -100,7 +111,8 @@ class MarketFigures:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What the publishers say about the records behind the lines, what concerns most of them first."""
-        frame, counted = self.dataset.frame, (self.selection.powertrain.value, self.selection.denominator.value)
+        frame = self.dataset.frame
+        counted = {*PUBLISHED_AS[self.selection.powertrain], *PUBLISHED_AS[self.selection.denominator]}
         first = months_behind(self.selection, int(self.start[0]))[0].start
         last = int(self.start[-1]) + GRAIN_MONTHS[self.selection.grain.value]
         month = frame["month"].to_numpy()
@@ -115,25 +127,37 @@ def market_figures(connection: Connection, selection: Selection, *, measures: tu
     """
     nouns = queries.nouns(connection, as_of=selection.as_of)
     check_names(selection, nouns)
-    check_sales(selection, nouns, measures=measures)
+    published = queries.published(connection, markets=selection.market)
+    check_sales(selection, nouns, published, measures=measures)
+    is_reported = selection.basis is BasisChoice.REPORTED
     dataset = queries.sales_figures(
         connection,
         markets=selection.market,
-        basis=selection.basis.value,
+        bases=HEADLINE_BASES if is_reported else (selection.basis.value,),
         powertrains=_powertrains(selection),
         as_of=selection.as_of,
     )
-    start, lines, reach = _lines(dataset.frame, selection, nouns)
-    if not lines:
+    found = _found(dataset, selection, nouns)
+    if not found.lines:
         raise _unanswered(connection, dataset, selection, nouns)
-    return MarketFigures(selection=selection, start=start, lines=lines, reach=reach, nouns=nouns, dataset=dataset)
+    behind = int(np.bitwise_or.reduce([np.bitwise_or.reduce(line.sources) for line in found.lines]))
+    slugs = [slug for n, slug in enumerate(dataset.frame["source"].cat.categories) if behind >> n & 1]
+    return MarketFigures(
+        selection=selection,
+        start=found.start,
+        lines=found.lines,
+        reach=found.reach,
+        nouns=nouns,
+        dataset=replace(dataset, citations=tuple(cited for cited in dataset.citations if cited.slug in slugs)),
+        is_own=found.is_own,
+    )
 
 
 def _powertrains(selection: Selection) -> list[str]:
     """What has to be read: all cars too, since they cap what a maker can hide in the rest."""
-    wanted = {selection.powertrain.value, selection.denominator.value}
+    wanted = {*PUBLISHED_AS[selection.powertrain], *PUBLISHED_AS[selection.denominator]}
     if selection.by in (By.MAKER, By.GROUP) or selection.makers:
-        wanted.add(PowertrainChoice.ALL.value)
+        wanted |= {*PUBLISHED_AS[PowertrainChoice.ALL]}
     return sorted(wanted)
 
 
@@ -172,36 +196,98 @@ def maker_name(slug: str, selection: Selection, nouns: Nouns) -> str:
     return nouns.makers.get(slug, slug)
 
 
-def _lines(frame: pd.DataFrame, selection: Selection, nouns: Nouns) -> tuple[Ints, tuple[Line, ...], dict[str, Reach]]:
+@dataclass(frozen=True)
+class _Found:
     """The periods that have a figure, the lines over them (none where there is no figure), each market's reach."""
+
+    start: Ints
+    lines: tuple[Line, ...]
+    reach: dict[str, Reach]
+    is_own: bool
+
+
+class _Claims:
+    """The claims that count, by market and powertrain: read from the frame once and chosen by precedence."""
+
+    def __init__(self, dataset: Dataset, selection: Selection) -> None:
+        frame = dataset.frame
+        if selection.basis is BasisChoice.REPORTED:
+            frame = _headlines(frame)
+        self._markets = dict(list(frame.groupby("market", observed=True, sort=False)))
+        self._none = frame.iloc[:0]
+        self._citations = dataset.citations
+        self._chosen: dict[tuple[str, PowertrainChoice], OfMarket] = {}
+
+    def of(self, market: str, powertrain: PowertrainChoice) -> OfMarket:
+        """What counts about a market's cars of a powertrain."""
+        key = market, powertrain
+        if key not in self._chosen:
+            claims = self._markets.get(market, self._none)
+            self._chosen[key] = precedence.of_market(claims, powertrain, self._citations)
+        return self._chosen[key]
+
+    def ranks(self, claims: pd.DataFrame) -> list[int]:
+        """The precedence of the sources of some claims, by category."""
+        return precedence.ranks(claims, self._citations)
+
+
+def _headlines(frame: pd.DataFrame) -> pd.DataFrame:
+    """Each maker's own headline figures: on the first of the headline bases on which it states any."""
+    place = {basis: n for n, basis in enumerate(HEADLINE_BASES)}
+    of_row = frame["basis"].astype(str).map(place)
+    best = of_row.groupby(frame["maker"], observed=True).transform("min")
+    return frame[(of_row == best) & ~frame["maker"].isin([ALL, OTHER])]
+
+
+def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
     sets: list[tuple[str, tuple[str, ...]]] = [("+".join(selection.market), selection.market)]
     if selection.by is By.MARKET:
         sets = [(code, (code,)) for code in selection.market]
-    claims = {
-        (str(market), str(powertrain)): part
-        for (market, powertrain), part in frame.groupby(["market", "powertrain"], observed=True, sort=False)
-    }
-    no_claims = frame.iloc[:0]
-    panels = [(label, *_panels(claims, no_claims, markets, selection, nouns)) for label, markets in sets]
-    reach = {code: of_market for *_, reaches in panels for code, of_market in reaches.items()}
-    start = np.unique(np.concatenate([units.start for _, units, _, _ in panels]))
+    claims = _Claims(dataset, selection)
+    is_own = any(claims.of(code, selection.powertrain).is_own for code in selection.market)
+    reach = {code: _reach(claims.of(code, selection.powertrain), dataset.citations) for code in selection.market}
+    grain, window = selection.grain.value, _window(selection)
+    panels: list[tuple[str, Panel, Panel]] = []
+    if is_own and (selection.makers or selection.by is not By.MARKET):
+        for label, markets in sets:
+            whole = added([_totals(claims, code, selection) for code in markets])
+            for entity in _entities([claims.of(code, selection.powertrain).own for code in markets], selection, nouns):
+                own = [claims.of(code, selection.powertrain).own for code in markets]
+                units = [
+                    own_panel(each, entity=entity, ranks=claims.ranks(each), grain=grain, window=window) for each in own
+                ]
+                panels.append((label, added(units), whole))
+    else:
+        panels = [(label, *_panels(claims, markets, selection, nouns)) for label, markets in sets]
+    start = np.unique(np.concatenate([units.start for _, units, _ in panels] or [np.array([], dtype=np.int64)]))
     start = start[_in_range(start, selection)]
+    nothing = _Found(start=start, lines=(), reach=reach, is_own=is_own)
     if not len(start):
-        return start, (), reach
+        return nothing
     lines: list[Line] = []
     if selection.by is By.MARKET and not selection.makers:
-        everywhere = added([whole for _, _, whole, _ in panels])
-        for label, units, whole, _ in panels:
+        everywhere = added([whole for _, _, whole in panels])
+        for label, of_label, whole in panels:
             of = whole if is_within_market(selection) else everywhere
-            lines.append(_market_line(label, units, of, start, selection, nouns))
+            lines.append(_market_line(label, of_label, of, start, selection, nouns))
     else:
-        for label, units, whole, _ in panels:
-            lines += _entity_lines(label, units, whole, start, selection, nouns)
+        for label, of_label, whole in panels:
+            lines += _entity_lines(label, of_label, whole, start, selection, nouns)
     with_figures = [line for line in lines if not np.isnan(line.value).all()]
     if all(line.is_rest for line in with_figures):
-        return start, (), reach
+        return nothing
     shown = np.any([~np.isnan(line.value) for line in with_figures], axis=0)
-    return start[shown], tuple(_cut(line, shown) for line in with_figures), reach
+    if selection.basis is BasisChoice.REPORTED:
+        with_figures = [replace(line, basis=_basis_of(line, dataset.frame)) for line in with_figures]
+    return _Found(
+        start=start[shown], lines=tuple(_cut(line, shown) for line in with_figures), reach=reach, is_own=is_own
+    )
+
+
+def _basis_of(line: Line, frame: pd.DataFrame) -> str:
+    """The basis of a maker's headline figures."""
+    stated = set(frame.loc[frame["maker"] == line.maker, "basis"].astype(str))
+    return next(basis for basis in HEADLINE_BASES if basis in stated)
 
 
 def _cut(line: Line, shown: Bools) -> Line:
@@ -213,48 +299,61 @@ def _cut(line: Line, shown: Bools) -> Line:
         named=line.named[shown],
         units=line.units[shown],
         known=line.known[shown],
+        sources=line.sources[shown],
     )
 
 
-def _panels(
-    claims: Mapping[tuple[str, str], pd.DataFrame],
-    no_claims: pd.DataFrame,
-    markets: Sequence[str],
-    selection: Selection,
-    nouns: Nouns,
-) -> tuple[Panel, Panel, dict[str, Reach]]:
-    """Units of the entities, and the denominator's totals, over the same market set, and how far each market goes.
-
-    `claims` are the rows of each market and powertrain.
-    """
-    grain, window = selection.grain.value, _window(selection)
+def _panels(claims: _Claims, markets: Sequence[str], selection: Selection, nouns: Nouns) -> tuple[Panel, Panel]:
+    """Units of the entities, and the denominator's totals, over the same market set."""
     by = "maker" if selection.by is By.MARKET else selection.by.value
-    counted = [claims.get((code, selection.powertrain.value), no_claims) for code in markets]
+    counted = [claims.of(code, selection.powertrain).records for code in markets]
     entities = _entities(counted, selection, nouns)
-    units, wholes, reach = [], [], {}
-    for code, of_market in zip(markets, counted, strict=True):
-        of_entities = records(
-            of_market,
-            by=by,
-            entities=entities,
-            all_cars=None
-            if selection.powertrain is PowertrainChoice.ALL
-            else claims.get((code, PowertrainChoice.ALL.value)),
-            members=nouns.members if by == "group" else None,
+    units = [
+        panel(
+            records(
+                of_market,
+                by=by,
+                entities=entities,
+                all_cars=None
+                if selection.powertrain is PowertrainChoice.ALL
+                else claims.of(code, PowertrainChoice.ALL).records,
+                members=nouns.memberships if by == "group" else None,
+            ),
+            grain=selection.grain.value,
+            window=_window(selection),
         )
-        reach[code] = _reach(of_entities)
-        units.append(panel(of_entities, grain=grain, window=window))
-        if selection.denominator is selection.powertrain:
-            wholes.append(units[-1])
-        else:
-            whole = claims.get((code, selection.denominator.value), no_claims)
-            wholes.append(panel(records(whole, by="maker", entities=()), grain=grain, window=window))
-    return added(units), added(wholes), reach
+        for code, of_market in zip(markets, counted, strict=True)
+    ]
+    if selection.denominator is selection.powertrain:
+        return added(units), added(units)
+    return added(units), added([_totals(claims, code, selection) for code in markets])
 
 
-def _reach(of: Records) -> Reach:
-    ends = of.start + of.months
-    return Reach(published_to=int(ends.max(initial=0)), named_to=int(ends[of.split].max(initial=0)))
+def _totals(claims: _Claims, market: str, selection: Selection) -> Panel:
+    """A market's totals of the denominator."""
+    whole = records(claims.of(market, selection.denominator).records, by="maker", entities=())
+    return panel(whole, grain=selection.grain.value, window=_window(selection))
+
+
+def _reach(of: OfMarket, citations: Sequence[Citation]) -> Reach:
+    claims = pd.concat([of.records, of.own]) if of.is_own else of.records
+    if not len(claims):
+        return Reach(published_to=0, named_to=0)
+    ends = _ends(claims)
+    named = ~claims["maker"].isin([ALL, OTHER]).to_numpy()
+    latest = claims.iloc[int(ends.argmax())]
+    lag = next(cited.lag_days for cited in citations if cited.slug == latest["source"])
+    return Reach(
+        published_to=int(ends.max()),
+        named_to=int(ends[named].max(initial=0)),
+        next_due=queries.next_due(month_start(int(ends.max())), Grain(latest["grain"]), lag_days=lag),
+    )
+
+
+def _ends(claims: pd.DataFrame) -> Ints:
+    """The month after the period of each claim."""
+    lengths = np.array([GRAIN_MONTHS[word] for word in claims["grain"].cat.categories], dtype=np.int64)
+    return np.asarray(claims["month"].to_numpy() + lengths[claims["grain"].cat.codes.to_numpy()])
 
 
 def _entities(claims: Iterable[pd.DataFrame], selection: Selection, nouns: Nouns) -> list[Entity]:
@@ -268,13 +367,13 @@ def _entities(claims: Iterable[pd.DataFrame], selection: Selection, nouns: Nouns
         if selection.models:
             found = {pair for pair in found if pair[1] in selection.models}
         return sorted(found)
-    group_of = {}
-    if selection.by is By.GROUP:
-        group_of = {maker: slug for slug, makers in nouns.members.items() for maker in makers}
     makers = set(selection.makers)
     if not makers and selection.by is not By.MARKET:
         makers = {maker for maker, _ in named}
-    return sorted({(group_of.get(maker, maker), ALL) for maker in makers})
+    if selection.by is By.GROUP:
+        # Beside its groups a maker is an entity of its own: for the time in which it belongs to none.
+        makers |= {slug for slug, members in nouns.members.items() if not makers.isdisjoint(members)}
+    return sorted((maker, ALL) for maker in makers)
 
 
 def _named(claims: pd.DataFrame) -> list[Entity]:
@@ -314,6 +413,7 @@ def _entity_lines(
         # It cannot be said to have shrunk to nothing, unless nothing is hidden.
         seen = seen & (now.named | (now.high == 0))
     hidden = np.where(seen, 0.0, np.nan)
+    sources = now.sources | at(whole, start).sources if selection.measure is Measure.SHARE else now.sources
     lines = [
         Line(
             market=market,
@@ -326,6 +426,8 @@ def _entity_lines(
             named=now.named[:, n],
             units=now.low[:, n],
             known=known,
+            sources=sources,
+            basis=selection.basis.value,
         )
         for n, (maker, model) in enumerate(units.entities)
     ]
@@ -346,6 +448,8 @@ def _entity_lines(
                 named=~np.isnan(rest),
                 units=now.rest,
                 known=known,
+                sources=sources,
+                basis=selection.basis.value,
             )
         )
     return lines
@@ -373,6 +477,8 @@ def _market_line(market: str, units: Panel, whole: Panel, start: Ints, selection
         named=~np.isnan(now.total),
         units=now.total,
         known=known,
+        sources=now.sources,
+        basis=selection.basis.value,
     )
 
 
@@ -424,11 +530,17 @@ def _unanswered(connection: Connection, dataset: Dataset, selection: Selection, 
                 f"{selection.as_of}; the first day as known that can be shown is {day}",
                 nearest=replace(selection, as_of=day),
             )
-    frame = dataset.frame[dataset.frame["powertrain"] == selection.powertrain.value]
+    claims = _Claims(dataset, selection)
+    counted = [claims.of(code, selection.powertrain) for code in selection.market]
+    frame = pd.concat([part for of in counted for part in (of.records, of.own if of.is_own else of.own.iloc[:0])])
     if not len(frame):
         return NotPublished(f"no source states {selection.powertrain} {selection.basis} figures of {names}")
-    coarsest = Grain(max((str(word) for word in frame["grain"].unique()), key=GRAIN_MONTHS.__getitem__))
-    coarse = [code for code in selection.market if ((frame["market"] == code) & (frame["grain"] == coarsest)).any()]
+    finest = {
+        str(code): min((Grain(word) for word in part["grain"].astype(str).unique()), key=lambda grain: grain.months)
+        for code, part in frame.groupby("market", observed=True)
+    }
+    coarsest = max(finest.values(), key=lambda grain: grain.months)
+    coarse = [code for code in selection.market if finest.get(code) is coarsest]
     fitting = selection if coarsest.months <= selection.grain.months else replace(selection, grain=coarsest)
     measure = Measure.SHARE if selection.measure is Measure.GROWTH else selection.measure
     whole_range = replace(fitting, since=None, until=None)
@@ -438,7 +550,7 @@ def _unanswered(connection: Connection, dataset: Dataset, selection: Selection, 
     totals = replace(everybody, by=By.MARKET, measure=Measure.UNITS)
 
     def first_answered(*candidates: Selection) -> Selection | None:
-        with_figures = (each for each in candidates if each != selection and _lines(dataset.frame, each, nouns)[1])
+        with_figures = (each for each in candidates if each != selection and _found(dataset, each, nouns).lines)
         return next(with_figures, None)
 
     def other_markets(without: Sequence[str]) -> tuple[Selection, ...]:

@@ -199,11 +199,15 @@ def _word(kind: type[StrEnum], *, optional: bool = False) -> Callable[[str, str]
     return parse
 
 
+LONG_CODES = ("WORLD", "EUROPE", "OVERSEAS")
+"""The markets whose code has more than two letters: regions that no standard has a code for."""
+
+
 def _markets(name: str, value: str) -> tuple[str, ...]:
     codes = {code.strip().upper() for code in value.split(",") if code.strip()}
     codes = {{"UK": "GB", "GLOBAL": "WORLD"}.get(code, code) for code in codes}
     for code in sorted(codes):
-        if not re.fullmatch(r"[A-Z]{2}|WORLD", code):
+        if not re.fullmatch(r"[A-Z]{2}", code) and code not in LONG_CODES:
             raise InvalidSelection(f"{name}={code[:40]} is no market; write a code such as DE, EU or WORLD", name=name)
     if not codes:
         raise InvalidSelection("market is empty; write a code such as DE, EU or WORLD", name=name)

@@ -424,6 +424,11 @@ def period_text(period_start: date | str, grain: str) -> str:
     raise ValueError(f"unknown grain {grain!r}: month, quarter or year")
 
 
+def day_text(day: date) -> str:
+    """`23 Jul 2026`."""
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
 # Labels at line ends
 
 

@@ -1,4 +1,5 @@
-// What the browser does by itself: colours, copying a link, folding the control bar, and telling which point is meant.
+// What the browser does by itself: colours, copying a link, folding the control bar, going to a card, asking for the
+// cards after the first one, and telling which point is meant.
 (() => {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -27,11 +28,33 @@
   dark.addEventListener("change", paint);
   narrow.addEventListener("change", paint);
   window.addEventListener("storage", paint);
-  new MutationObserver((_, observer) => {
-    if (!document.querySelector("[data-look]")) return;
+  const once = (selector, then) => new MutationObserver((_, observer) => {
+    if (!document.querySelector(selector)) return;
     observer.disconnect();
-    paint();
+    then();
   }).observe(root, { childList: true, subtree: true });
+
+  // The page is put together here, after the browser has looked for the anchor of its address.
+  const goToAnchor = () => {
+    const target = document.getElementById(location.hash.slice(1));
+    if (target) target.scrollIntoView();
+    return Boolean(target);
+  };
+  once("[data-look]", () => {
+    paint();
+    // What stands under the cards comes after them.
+    if (location.hash.length > 1 && !goToAnchor()) once(`#${CSS.escape(location.hash.slice(1))}`, goToAnchor);
+    const current = document.querySelector(".site-header [aria-current]");
+    current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.offsetLeft;
+  });
+  // A link within the page scrolls up by itself, after it has told of the new address.
+  window.addEventListener("_dashprivate_pushstate", () => setTimeout(goToAnchor));
+
+  // The first card is on the screen before the others are asked for.
+  once(".card .main-svg, .card .notice", () => requestAnimationFrame(() => setTimeout(() => {
+    if (document.querySelector("[data-later]"))
+      window.dash_clientside.set_props({ drawn: "later" }, { data: { search: location.search, look: look() } });
+  })));
 
   // Dash calls a group of radio buttons a list box and leaves drop-downs without their label: readers of the screen are
   // told what they are.
@@ -82,7 +105,8 @@
       button.textContent = "Copied";
       setTimeout(() => { button.textContent = label; }, 1500);
     } else if (button.dataset.point) {
-      window.dash_clientside.set_props("point", { data: JSON.parse(button.dataset.point) });
+      const chart = button.closest(".card").id;
+      window.dash_clientside.set_props({ part: "point", chart }, { data: JSON.parse(button.dataset.point) });
     }
   });
 
@@ -93,10 +117,10 @@
     Math.hypot(point.xPixel + frame.left - pointer.x, point.yPixel + frame.top - pointer.y) || 0;
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     page: {
-      nearest: (click) => {
+      nearest: (click, id) => {
         const points = ((click || {}).points || []).filter((point) => (point.customdata || []).length === 4);
         if (!points.length) return window.dash_clientside.no_update;
-        const frame = document.querySelector("#plot .js-plotly-plot").getBoundingClientRect();
+        const frame = document.getElementById(id.chart).querySelector(".js-plotly-plot").getBoundingClientRect();
         points.sort((a, b) => distance(a, frame) - distance(b, frame));
         return points[0].customdata;
       },

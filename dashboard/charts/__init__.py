@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dashboard.charts.chart import Chart
+from dashboard.charts.conflicts import CONFLICTS
+from dashboard.charts.coverage import COVERAGE
 from dashboard.charts.market_share import MARKET_SHARE
+from dashboard.charts.revisions import REVISIONS
+from dashboard.charts.source_health import SOURCE_HEALTH
 
-CHARTS: tuple[Chart, ...] = (MARKET_SHARE,)
+CHARTS: tuple[Chart, ...] = (
+    MARKET_SHARE,
+    COVERAGE,
+    SOURCE_HEALTH,
+    REVISIONS,
+    CONFLICTS,
+)
 
 
 def chart(slug: str) -> Chart:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -38,7 +39,9 @@ DOWNLOAD_COLUMNS = (
     "source",
     "known_from",
 )
-"""The columns of every download. One row is one entity in one period; lists within a cell are joined by `;`."""
+"""The columns of every download. One row is one entity in one period; lists within a cell are joined by `;`.
+
+A chart may have columns of its own behind them."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,15 @@ class Reading:
     content: Any
 
 
+class Load(Protocol):
+    """Asks the database what it says about a selection; `today` is the day on which the reader asks.
+
+    Raises `InvalidSelection` for unknown names and `Refusal` for what cannot be shown.
+    """
+
+    def __call__(self, connection: Connection, selection: Selection, *, today: date) -> Reading: ...
+
+
 @dataclass(frozen=True)
 class Chart:
     """One chart of the project, at its fixed slug."""
@@ -87,15 +99,14 @@ class Chart:
     question: str
     defaults: Selection
     measures: tuple[Measure, ...]
-    load: Callable[[Connection, Selection], Reading]
-    """Asks the database. Raises `InvalidSelection` for unknown names and `Refusal` for what cannot be shown."""
+    load: Load
     draw: Callable[[Reading, Look], Figure]
     """The plot as a plain Plotly dict, without title, badge, notes and source."""
     rows: Callable[[Reading], pd.DataFrame]
     """The download, with `DOWNLOAD_COLUMNS`."""
     table: Callable[[Reading], Table]
-    receipts: Callable[[Connection, Reading, Point], pd.DataFrame]
-    """The stored claims behind one point, as `queries.receipts` gives them."""
+    receipts: Callable[[Connection, Reading, Point], pd.DataFrame] | None = None
+    """The stored claims behind one point, as `queries.receipts` gives them; None where a point is no figure."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ from dashboard.charts.market_words import (
     title,
     value_text,
 )
-from dashboard.metrics import Floats
+from dashboard.metrics import GRAIN_MONTHS, Floats
+from dashboard.precedence import PUBLISHED_AS
 from dashboard.sales_lines import (
     Line,
     MarketFigures,
@@ -47,7 +48,7 @@ TABLE_PERIODS = 13
 MEASURES = (Measure.SHARE, Measure.UNITS, Measure.GROWTH)
 
 
-def load(connection: Connection, selection: Selection) -> Reading:
+def load(connection: Connection, selection: Selection, *, today: date) -> Reading:
     """What the data say about a selection; raises as `market_figures` does."""
     figures = market_figures(connection, selection, measures=MEASURES)
     drawn = Drawn(figures=figures, lines=_chosen(figures))
@@ -55,7 +56,7 @@ def load(connection: Connection, selection: Selection) -> Reading:
         selection=selection,
         title=title(drawn),
         subtitle=subtitle(figures),
-        badge=badge(drawn),
+        badge=badge(drawn, today=today),
         citations=figures.dataset.citations,
         notes=notes(drawn),
         content=drawn,
@@ -97,6 +98,11 @@ def rows(reading: Reading) -> pd.DataFrame:
         return np.concatenate([array[periods] for array, periods in zip(arrays, there, strict=True)])[order]
 
     known = of_point([line.known for line in lines])
+    slugs = figures.dataset.frame["source"].cat.categories.tolist()
+    sources = of_point([line.sources for line in lines])
+    named_sources = {
+        bits: ";".join(slug for n, slug in enumerate(slugs) if bits >> n & 1) for bits in np.unique(sources).tolist()
+    }
     days = {day: (date(1970, 1, 1) + timedelta(days=day)).isoformat() for day in np.unique(known).tolist()}
     return pd.DataFrame(
         {
@@ -104,7 +110,7 @@ def rows(reading: Reading) -> pd.DataFrame:
             "grain": selection.grain.value,
             "window": selection.window.value,
             "market": of_line([line.market for line in lines]),
-            "basis": selection.basis.value,
+            "basis": of_line([line.basis for line in lines]),
             "powertrain": selection.powertrain.value,
             "of": selection.denominator.value,
             "maker": of_line([line.maker for line in lines]),
@@ -117,7 +123,7 @@ def rows(reading: Reading) -> pd.DataFrame:
             "high": of_point([line.high for line in lines]),
             "unit": "cars" if selection.measure is Measure.UNITS else "fraction",
             "flags": of_point([_flags(line, selection) for line in lines]),
-            "source": ";".join(cited.slug for cited in figures.dataset.citations),
+            "source": [named_sources[bits] for bits in sources.tolist()],
             "known_from": [days[day] for day in known.tolist()],
         },
         columns=list(DOWNLOAD_COLUMNS),
@@ -176,11 +182,16 @@ def receipts(connection: Connection, reading: Reading, point: Point) -> pd.DataF
     figures, selection = drawn.figures, drawn.figures.selection
     spans = months_behind(selection, point.period_start)
     makers = figures.nouns.members.get(point.maker, (point.maker,)) if selection.by is By.GROUP else (point.maker,)
+    line = next(
+        line
+        for line in figures.lines
+        if (line.market, line.maker, line.model) == (point.market, point.maker, point.model)
+    )
     claims = queries.receipts(
         connection,
         markets=point.market.split("+"),
-        basis=selection.basis.value,
-        powertrain=selection.powertrain.value,
+        bases=(line.basis,),
+        powertrains=PUBLISHED_AS[selection.powertrain],
         makers=makers if point.maker != ALL else None,
         # The market's rest is stored as a maker without models.
         model=point.model if selection.by is By.MODEL and point.maker != OTHER else None,
@@ -188,8 +199,26 @@ def receipts(connection: Connection, reading: Reading, point: Point) -> pd.DataF
         last=month_start(spans[-1].stop - 1),
         as_of=selection.as_of,
     )
-    months = [month_number(date.fromisoformat(day)) for day in claims["period_start"]]
-    return claims[[any(month in span for span in spans) for month in months]].reset_index(drop=True)
+    return claims[in_spans(claims, spans) & claims["source_slug"].isin(sources_at(line, figures, point.period_start))]
+
+
+def in_spans(claims: pd.DataFrame, spans: Sequence[range]) -> NDArray[np.bool_]:
+    """Which claims, as `queries.receipts` gives them, are about a period that lies wholly in one of the spans."""
+    starts = [month_number(date.fromisoformat(day)) for day in claims["period_start"]]
+    ends = [start + GRAIN_MONTHS[grain] for start, grain in zip(starts, claims["grain"], strict=True)]
+    return np.array(
+        [
+            any(span.start <= start and end <= span.stop for span in spans)
+            for start, end in zip(starts, ends, strict=True)
+        ],
+        dtype=np.bool_,
+    )
+
+
+def sources_at(line: Line, figures: MarketFigures, period_start: int) -> list[str]:
+    """The slugs of the sources behind a line's figure in a period."""
+    bits = int(line.sources[int(np.searchsorted(figures.start, period_start))])
+    return [slug for n, slug in enumerate(figures.dataset.frame["source"].cat.categories) if bits >> n & 1]
 
 
 MARKET_SHARE = Chart(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
@@ -18,15 +19,22 @@ from dashboard.sales_lines import (
     month_number,
     month_start,
 )
-from dashboard.selection import By, Measure, PowertrainChoice, Selection, Window
+from dashboard.selection import BasisChoice, By, Measure, PowertrainChoice, Selection, Window
 
 DRAWN = 7
 """Named lines drawn at the most, unless the reader named more."""
 
-_CARS = {PowertrainChoice.BEV: "BEVs", PowertrainChoice.ALL: "cars"}
+_CARS = {
+    PowertrainChoice.BEV: "BEVs",
+    PowertrainChoice.PHEV: "plug-in hybrids",
+    PowertrainChoice.NEV: "NEVs",
+    PowertrainChoice.ALL: "cars",
+}
 
 _CARS_LONG = {
     PowertrainChoice.BEV: "battery-electric passenger cars (BEV)",
+    PowertrainChoice.PHEV: "plug-in hybrid passenger cars (PHEV)",
+    PowertrainChoice.NEV: "new-energy passenger cars (NEV: battery, plug-in hybrid and, where stated, fuel cell)",
     PowertrainChoice.ALL: "all passenger cars",
 }
 
@@ -63,7 +71,7 @@ def title(drawn: Drawn) -> str:
     hidden in the rest. A change is only given where the bounds leave its sign certain.
     """
     figures, selection = drawn.figures, drawn.figures.selection
-    when, cars = period_name(figures, -1), f"{place_name(figures)} {_CARS[selection.powertrain]}"
+    when, cars = period_name(figures, -1), cars_name(figures)
     ranked = _ranked(drawn)
     if not ranked:
         return _shortest(f"{cars}: nothing of what was asked for is published for {when}", cars)
@@ -74,7 +82,7 @@ def title(drawn: Drawn) -> str:
     first, amount = ranked[0], amount_text(ranked[0], -1, selection)
     of = f" of all {_CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
     change = _year_change(first, figures)
-    whole = not (selection.makers or selection.models)
+    whole = not (selection.makers or selection.models or figures.is_own)
     if whole and _leads(first, figures):
         second = f"; {ranked[1].name} {amount_text(ranked[1], -1, selection)}" if len(ranked) > 1 else ""
         return _shortest(
@@ -251,6 +259,36 @@ def period_name(figures: MarketFigures, at: int) -> str:
     return style.period_text(month_start(start), selection.grain.value)
 
 
+_COUNTED = {
+    BasisChoice.REGISTRATION: "",
+    BasisChoice.INSURANCE: " insured",
+    BasisChoice.PRODUCTION: " built",
+    BasisChoice.WHOLESALE: " wholesaled",
+    BasisChoice.EXPORT: " exported",
+    BasisChoice.RETAIL: " retailed",
+    BasisChoice.DELIVERY: " delivered",
+    BasisChoice.REPORTED: ", makers' own figures",
+}
+
+
+_FIGURES = {
+    BasisChoice.REGISTRATION: "Registrations",
+    BasisChoice.INSURANCE: "Insurances",
+    BasisChoice.PRODUCTION: "Production",
+    BasisChoice.WHOLESALE: "Wholesale",
+    BasisChoice.EXPORT: "Exports",
+    BasisChoice.RETAIL: "Retail sales",
+    BasisChoice.DELIVERY: "Deliveries",
+    BasisChoice.REPORTED: "Makers' own headline figures",
+}
+
+
+def cars_name(figures: MarketFigures) -> str:
+    """'German BEVs', 'Chinese BEVs retailed': the cars and, where it is not registrations, how they are counted."""
+    selection = figures.selection
+    return f"{place_name(figures)} {_CARS[selection.powertrain]}{_COUNTED[selection.basis]}"
+
+
 def place_name(figures: MarketFigures) -> str:
     """'German', or 'DE+FR' for a set of markets."""
     markets = figures.selection.market
@@ -269,11 +307,13 @@ def subtitle(figures: MarketFigures) -> str:
             _CARS_LONG[selection.denominator] if selection.denominator is not selection.powertrain else "the same cars"
         )
         of = "the markets' sum" if selection.by is By.MARKET and not is_within_market(selection) else whole
-        what = f"Share of {selection.basis}s, {cars}" + (f", in % of {of}" if of != "the same cars" else ", in %")
+        what = f"Share of {_FIGURES[selection.basis].lower()}, {cars}" + (
+            f", in % of {of}" if of != "the same cars" else ", in %"
+        )
     elif selection.measure is Measure.GROWTH:
-        what = f"{selection.basis.capitalize()}s of {cars}, change on the same period a year before, in %"
+        what = f"{_FIGURES[selection.basis]} of {cars}, change on the same period a year before, in %"
     else:
-        what = f"{selection.basis.capitalize()}s of {cars}, in cars"
+        what = f"{_FIGURES[selection.basis]} of {cars}, in cars"
     who = {By.MAKER: "by maker (brand)", By.GROUP: "by group", By.MODEL: "by model", By.MARKET: "by market"}[
         selection.by
     ]
@@ -297,23 +337,38 @@ def _rest_share(figures: MarketFigures) -> float | None:
     return float(rest[0].value[-1] / (rest[0].value[-1] + named))
 
 
-def badge(drawn: Drawn) -> Badge:
+def badge(drawn: Drawn, *, today: date) -> Badge:
+    """How fresh the figures are and how much of them is named; overdue is judged at `as_of`, else today."""
     figures = drawn.figures
     citations = figures.dataset.citations
     end = style.period_text(
         month_start(int(figures.start[-1]) + GRAIN_MONTHS[figures.selection.grain.value] - 1), "month"
     )
     known = max(cited.known_on for cited in citations)
-    parts = [f"data to {end}", f"as known {known.day} {style.period_text(known, 'month')}"]
+    parts = [f"data to {end}", f"as known {style.day_text(known)}"]
     rest = _rest_share(figures)
     if rest is not None:
         parts.append(f"{style.share_text(1 - rest)} named")
+    late = _overdue(figures, on=figures.selection.as_of or today)
+    if late:
+        parts.append("overdue")
     if not _open_lines(drawn):
-        return Badge(text=" · ".join(parts))
+        return Badge(text=" · ".join(parts), amber=bool(late), reason=late)
     marks = "≥ marks a lower bound, ≤ what is not named and could be anything up to there"
     if figures.selection.measure is Measure.GROWTH:
         marks = "changes of what it may hide are uncertain"
-    return Badge(text=" · ".join(parts), amber=True, reason=f"Part of this market is published without names: {marks}.")
+    unnamed = f"Part of this market is published without names: {marks}."
+    return Badge(text=" · ".join(parts), amber=True, reason=f"{late} {unnamed}".strip())
+
+
+def _overdue(figures: MarketFigures, *, on: date) -> str:
+    """Which market's next figures should be there by now; nothing where all that is due is there."""
+    due = {code: reach.next_due for code, reach in figures.reach.items() if reach.next_due and reach.next_due < on}
+    if not due or (figures.selection.until and month_start(int(figures.start[-1])) >= figures.selection.until):
+        return ""
+    code = min(due, key=due.__getitem__)
+    also = f" and {len(due) - 1} more" if len(due) > 1 else ""
+    return f"Newer figures of {figures.nouns.markets[code]}{also} were due by {style.day_text(due[code])}."
 
 
 def _open_lines(drawn: Drawn) -> list[Line]:

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from dashboard.pages.market import MARKET
 from dashboard.pages.page import Page
+from dashboard.pages.sources import SOURCES
 
-PAGES: tuple[Page, ...] = (MARKET,)
+PAGES: tuple[Page, ...] = (MARKET, SOURCES)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from dash import dcc, html
@@ -22,8 +22,8 @@ from dashboard.charts.chart import Chart, Point, Reading, Table
 from dashboard.comparability import check_names
 from dashboard.controls import aria, data
 from dashboard.downloads import Format
-from dashboard.pages.page import Site
-from dashboard.selection import By, Incomparable, InvalidSelection, Refusal, Selection
+from dashboard.pages.page import Page, Site, is_narrow, look
+from dashboard.selection import NAMES, By, Incomparable, InvalidSelection, Refusal, Selection
 from dashboard.style import Figure, Look
 from db import queries
 from db.queries import Nouns
@@ -65,8 +65,8 @@ class Notice:
 class Answer:
     """What the data say about a query: a reading, or a notice in its place.
 
-    `query` is the query string, `selection` what the control bar shows: the one asked for, or the nearest one that the
-    grammar knows.
+    `query` is the page's query string, `selection` what it means to the chart: what was asked for, or the nearest that
+    the grammar and the database know.
     """
 
     query: str
@@ -76,8 +76,8 @@ class Answer:
     notice: Notice | None = None
 
 
-def answer(site: Site, chart: Chart, query: str, *, shown: Mapping[str, Any] | None = None) -> Answer:
-    """What a chart shows for a query string, edited by the controls that show another value than it says.
+def answer(site: Site, page: Page, chart: Chart, query: str, *, shown: Mapping[str, Any] | None = None) -> Answer:
+    """What a chart of a page shows for a query string, edited by the controls that show another value than it says.
 
     Whatever goes wrong is a notice; what nobody foresaw is in the log too.
     """
@@ -87,27 +87,28 @@ def answer(site: Site, chart: Chart, query: str, *, shown: Mapping[str, Any] | N
         with explained(site.engine), site.engine.connect() as connection:
             nouns = queries.nouns(connection, as_of=selection.as_of)
             if shown is not None:
-                query, selection, invalid = _edited(selection, shown, chart, nouns)
+                query, selection, invalid = _edited(query, selection, shown, page, chart, nouns)
             selection, unknown = _known(selection, chart, nouns)
             if error := invalid or unknown:
                 return Answer(query, selection, nouns, notice=_invalid(error, selection))
             try:
-                return Answer(query, selection, nouns, reading=chart.load(connection, selection))
+                reading = chart.load(connection, selection, today=site.today())
+            except InvalidSelection as error:
+                return Answer(query, selection, nouns, notice=_unanswered(error, selection, chart))
             except Refusal as refusal:
                 return Answer(query, selection, nouns, notice=_refused(refusal, chart))
+            return Answer(query, selection, nouns, reading=reading)
     except StoreError as error:
         return Answer(query, selection, notice=Notice("The figures cannot be read", _sentence(str(error))))
     except Exception:
-        _log.exception("%s failed", chart.slug)
-        text = "Something is wrong with this chart, not with your selection. The reason is in the server's log."
-        return Answer(query, selection, notice=Notice("This chart cannot be shown", text, chart.defaults))
+        return Answer(query, selection, notice=_failed(chart))
 
 
 def _edited(
-    selection: Selection, shown: Mapping[str, Any], chart: Chart, nouns: Nouns
+    query: str, selection: Selection, shown: Mapping[str, Any], page: Page, chart: Chart, nouns: Nouns
 ) -> tuple[str, Selection, InvalidSelection | None]:
     """The query string and selection that the controls show; a text that is no value stays in the query string."""
-    was = controls.values(selection)
+    was, at_first = controls.values(selection), selection
     typed, invalid = "", None
     for name, value in shown.items():
         if controls.same(value, was[name]):
@@ -116,7 +117,7 @@ def _edited(
             selection = controls.edited(selection, name, value, defaults=chart.defaults, nouns=nouns)
         except InvalidSelection as error:
             typed, invalid = urlencode([(name, value)]), error
-    query = selection.query(defaults=chart.defaults)
+    query = page.query(query, at_first, selection)
     if typed:
         query = "&".join(part for part in (query, typed) if part)
     return query, selection, invalid
@@ -168,6 +169,22 @@ def _invalid(error: InvalidSelection, nearest: Selection) -> Notice:
     return Notice("This link cannot be read", _sentence(text), nearest)
 
 
+def _unanswered(error: InvalidSelection, selection: Selection, chart: Chart) -> Notice:
+    """Why a chart cannot answer a part of a selection; the nearest one has the chart's default in its place."""
+    default = getattr(chart.defaults, error.name, None)
+    is_default = error.name not in NAMES or getattr(selection, error.name) == default
+    changes: dict[str, Any] = {error.name: default}
+    nearest = chart.defaults if is_default else replace(selection, **changes)
+    return replace(_invalid(error, nearest), heading="This chart does not show that")
+
+
+def _failed(chart: Chart) -> Notice:
+    """What a reader is told of what nobody foresaw; called while it is handled, since the log has the reason."""
+    _log.exception("%s failed", chart.slug)
+    text = "Something is wrong with this chart, not with your selection. The reason is in the server's log."
+    return Notice("This chart cannot be shown", text, chart.defaults)
+
+
 def _refused(refusal: Refusal, chart: Chart) -> Notice:
     unlike = isinstance(refusal, Incomparable)
     heading = "This comparison is not drawn" if unlike else "No figures for this selection"
@@ -183,16 +200,76 @@ def _sentence(text: str) -> str:
 # The card
 
 
-def headline(chart: Chart, reply: Answer) -> list[Component]:
+def contents(page: Page, chart: Chart, reply: Answer, look_name: str) -> list[Component]:
+    """All that is in a card: the reading with its plot, or the notice in its place, also where the plot fails."""
+    if reply.reading is not None:
+        try:
+            return _drawn(page, chart, reply, reply.reading, look_name)
+        except Exception:
+            reply = replace(reply, reading=None, notice=_failed(chart))
+    notice = reply.notice or Notice("Nothing to show", "")
+    return [
+        html.P(chart.question, className="question"),
+        html.H2(notice.heading),
+        _explanation(page, chart, reply, notice),
+    ]
+
+
+def finding(reply: Answer) -> str:
+    """What a reader who listens is told after an action."""
+    if reply.reading is not None:
+        return reply.reading.title
+    return f"{reply.notice.heading}. {reply.notice.text}" if reply.notice else ""
+
+
+def _drawn(page: Page, chart: Chart, reply: Answer, reading: Reading, look_name: str) -> list[Component]:
+    drawn, key = _plot(chart, reading, look(look_name), narrow=is_narrow(look_name))
+    has_receipts = chart.receipts is not None
+    # Without an id no click on the plot is told.
+    named: dict[str, Any] = {"id": part_id("plot", chart.slug)} if has_receipts else {}
+    graph = dcc.Graph(figure=drawn, config=cast(Any, style.CONFIG), **named)
+    return [
+        *_headline(chart, reading),
+        *([html.Div(key, className="key")] if key else []),
+        html.Div(
+            graph,
+            className="plot clickable" if has_receipts else "plot",
+            role="figure",
+            # What stands below is in its place before the plot is drawn.
+            style={"minHeight": drawn["layout"].get("height")},
+            **aria(labelledby=_finding_id(chart)),
+        ),
+        *(
+            [
+                dcc.Store(id=part_id("point", chart.slug)),
+                html.Div(id=part_id("receipts", chart.slug), **aria(live="polite")),
+            ]
+            if has_receipts
+            else []
+        ),
+        *([html.Ul([html.Li(note) for note in reading.notes], className="notes")] if reading.notes else []),
+        *([_sources(reading)] if reading.citations else []),
+        _actions(page, chart, reply, reading),
+        *(_newest(drawn, reading) if has_receipts else []),
+        html.Details([html.Summary("Data table"), *_table(chart.table(reading))], className="data-table"),
+    ]
+
+
+def part_id(part: str, chart: Any) -> dict[str, Any]:
+    """The page's id of a part of a chart's card that a callback is about, or of that part of any chart's."""
+    return {"part": part, "chart": chart}
+
+
+def _finding_id(chart: Chart) -> str:
+    return f"finding-{chart.slug}"
+
+
+def _headline(chart: Chart, reading: Reading) -> list[Component]:
     """Question, finding, subtitle and badge."""
-    reading = reply.reading
-    if reading is None:
-        notice = reply.notice or Notice("Nothing to show", "")
-        return [html.P(chart.question, className="question"), html.H2(notice.heading, id="finding")]
     badge = reading.badge
     return [
         html.P(chart.question, className="question"),
-        html.H2(_unbroken(reading.title), id="finding"),
+        html.H2(_unbroken(reading.title), id=_finding_id(chart)),
         html.P(reading.subtitle, className="subtitle"),
         html.P(
             [html.Span(badge.text, className="badge amber" if badge.amber else "badge", title=badge.reason)]
@@ -211,14 +288,9 @@ def _unbroken(text: str) -> list[Any]:
     return [html.Span(part, className="nowrap") if n % 2 else part for n, part in enumerate(parts) if part]
 
 
-def plot(chart: Chart, reply: Answer, look: Look, *, narrow: bool) -> tuple[Figure, list[Component]]:
-    """The plot, and a key to its lines where the screen is too narrow for labels at their ends.
-
-    An empty plot where a notice stands in its place.
-    """
-    if reply.reading is None:
-        return {"data": [], "layout": {"height": 10, "xaxis": {"visible": False}, "yaxis": {"visible": False}}}, []
-    drawn = chart.draw(reply.reading, look)
+def _plot(chart: Chart, reading: Reading, look: Look, *, narrow: bool) -> tuple[Figure, list[Component]]:
+    """The plot, and a key to its lines where the screen is too narrow for labels at their ends."""
+    drawn = chart.draw(reading, look)
     layout = drawn["layout"]
     labels = [each for each in layout.get("annotations", ()) if each.get("name") == style.LINE_END]
     if not narrow or not labels:
@@ -231,35 +303,16 @@ def plot(chart: Chart, reply: Answer, look: Look, *, narrow: bool) -> tuple[Figu
     return {**drawn, "layout": {**layout, "annotations": others, "margin": margin}}, key
 
 
-def explanation(chart: Chart, path: str, reply: Answer) -> list[Component]:
-    """The notice in place of the plot, with the link that leads on; nothing where there is a chart."""
-    notice = reply.notice
-    if notice is None:
-        return []
+def _explanation(page: Page, chart: Chart, reply: Answer, notice: Notice) -> Component:
+    """Why there is no plot, with the link that leads on."""
     parts: list[Component] = [html.P(notice.text)]
     if notice.nearest is not None:
-        query = notice.nearest.query(defaults=chart.defaults)
-        instead = f"Show instead: {controls.summary(notice.nearest, reply.nouns)}"
-        parts.append(html.P(dcc.Link(instead, href=f"{path}?{query}" if query else path, className="way-on")))
-    return [html.Div(parts, className="notice", role="status")]
-
-
-def footing(chart: Chart, reply: Answer, drawn: Figure) -> list[Component]:
-    """All that stands under the plot: notes, source, downloads, the newest receipts and the table."""
-    reading = reply.reading
-    if reading is None:
-        return []
-    query = reading.selection.query(defaults=chart.defaults)
-    return [
-        *([html.Ul([html.Li(note) for note in reading.notes], className="notes")] if reading.notes else []),
-        _sources(reading),
-        _actions(chart, reading, query),
-        _newest(drawn, reading),
-        html.Details(
-            [html.Summary("Data table"), *_table(chart.table(reading))],
-            className="data-table",
-        ),
-    ]
+        query = page.query(reply.query, reply.selection, notice.nearest)
+        # A chart that fails where it begins has no other place to go.
+        if query != reply.query:
+            instead = f"Show instead: {controls.summary(notice.nearest, reply.nouns)}"
+            parts.append(html.P(dcc.Link(instead, href=page.link(query, chart), className="way-on")))
+    return html.Div(parts, className="notice")
 
 
 def _sources(reading: Reading) -> Component:
@@ -277,15 +330,11 @@ def known_on(reading: Reading) -> date | None:
     return reading.selection.as_of or max((cited.known_on for cited in reading.citations), default=None)
 
 
-def _actions(chart: Chart, reading: Reading, query: str) -> Component:
+def _actions(page: Page, chart: Chart, reply: Answer, reading: Reading) -> Component:
+    query = reading.selection.query(defaults=chart.defaults)
     suffix = f"?{query}" if query else ""
-    pinned = reading.selection
-    if pinned.as_of is None:
-        day = known_on(reading)
-        extra = f"as_of={day}" if day else ""
-        pinned_query = "&".join(part for part in (query, extra) if part)
-    else:
-        pinned_query = query
+    pinned = replace(reading.selection, as_of=known_on(reading))
+    link = page.link(page.query(reply.query, reading.selection, pinned), chart).removeprefix(page.path)
     return html.Div(
         [
             *(
@@ -303,7 +352,7 @@ def _actions(chart: Chart, reading: Reading, query: str) -> Component:
                 type="button",
                 className="button",
                 title="A link to exactly these figures: it says as known on which day",
-                **data(copy=f"?{pinned_query}"),
+                **data(copy=link),
             ),
         ],
         className="actions",
@@ -344,20 +393,29 @@ class Drawn:
 
 def points(drawn: Figure, *, latest_only: bool = False) -> list[Drawn]:
     """Every point of a figure that has a receipt, line by line, oldest first; or those of the latest period."""
-    candidates = [
-        (trace, n, key)
+    found = [
+        Drawn(point=point_of(key), name=_unescaped(str(name)), text=str(text))
         for trace in drawn["data"]
-        for n, key in enumerate(trace.get("customdata") or ())
-        if len(key) == 4 and n < len(trace.get("text") or ()) and trace["text"][n]
+        for name, text, key in _cells(trace)
+        if text and isinstance(key, list) and len(key) == 4
     ]
-    if latest_only and candidates:
-        latest = max(key[3] for *_, key in candidates)
-        candidates = [each for each in candidates if each[2][3] == latest]
-    found = []
-    for trace, n, key in candidates:
-        name = trace["y"][n] if trace.get("orientation") == "h" else trace.get("name", "")
-        found.append(Drawn(point=point_of(key), name=_unescaped(str(name)), text=str(trace["text"][n])))
+    if latest_only and found:
+        latest = max(each.point.period_start for each in found)
+        found = [each for each in found if each.point.period_start == latest]
     return found
+
+
+def _cells(trace: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
+    """Name, text and key of each point of a trace that has keys: of a line, of bars, or of a heat map's rows."""
+    keys, texts = trace.get("customdata"), trace.get("text")
+    if keys is None or texts is None or isinstance(texts, str):
+        return
+    if trace["type"] == "heatmap":
+        for name, row_of_texts, row_of_keys in zip(trace["y"], texts, keys, strict=False):
+            yield from ((name, text, key) for text, key in zip(row_of_texts, row_of_keys, strict=False))
+        return
+    for n, (text, key) in enumerate(zip(texts, keys, strict=False)):
+        yield trace["y"][n] if trace.get("orientation") == "h" else trace.get("name", ""), text, key
 
 
 def point_of(key: Sequence[Any]) -> Point:
@@ -380,27 +438,23 @@ def _period(point: Point, selection: Selection) -> str:
     return style.period_text(date(point.period_start // 12, point.period_start % 12 + 1, 1), selection.grain.value)
 
 
-def _newest(drawn: Figure, reading: Reading) -> Component:
+def _newest(drawn: Figure, reading: Reading) -> list[Component]:
     """Buttons for the receipts of the latest period's points: the way to them by keyboard."""
     of_latest = points(drawn, latest_only=True)
     if not of_latest:
-        return html.Div()
-    return html.Div(
-        [
-            html.Span(f"Receipts of {_period(of_latest[0].point, reading.selection)}, or click any point:"),
-            *(
-                html.Button(each.name, type="button", className="link-button", **data(point=_key(each.point)))
-                for each in of_latest
-            ),
-        ],
-        className="newest",
-    )
+        return []
+    buttons = [
+        html.Button(each.name, type="button", className="link-button", **data(point=_key(each.point)))
+        for each in of_latest
+    ]
+    period = _period(of_latest[0].point, reading.selection)
+    return [html.Div([html.Span(f"Receipts of {period}, or click any point:"), *buttons], className="newest")]
 
 
-def receipts(site: Site, chart: Chart, query: str, key: Sequence[Any]) -> Component:
-    """The receipts of one point of the chart that a query string gives."""
-    reply = answer(site, chart, query)
-    if reply.reading is None:
+def receipts(site: Site, page: Page, chart: Chart, query: str, key: Sequence[Any]) -> Component:
+    """The receipts of one point of a page's chart, as a query string gives it; nothing where it has none."""
+    reply = answer(site, page, chart, query)
+    if reply.reading is None or chart.receipts is None:
         return html.Div()
     try:
         point = point_of(key)

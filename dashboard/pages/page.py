@@ -1,16 +1,23 @@
-"""What a page is, and what every page has: the header with the navigation, the theme switch, and the footer."""
+"""What a page is, and what every page has: the header with the navigation, the theme switch, and the footer.
+
+`board` shows a page and answers what a reader does on it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode
 
-from dash import Dash, html
+from dash import html
 from dash.development.base_component import Component
 
 from dashboard.charts.chart import Chart
-from dashboard.controls import aria, data
+from dashboard.controls import CONTROLS, aria, data
+from dashboard.selection import NAMES, Selection
 from dashboard.style import SCREEN, Look
 
 if TYPE_CHECKING:
@@ -23,24 +30,54 @@ _LOOKS = ("light-wide", "light-narrow", "dark-wide", "dark-narrow")
 
 @dataclass(frozen=True)
 class Site:
-    """What a page needs of the app that it is in: where figures are, and its public address for links in pictures."""
+    """What a page needs of the app that it is in: where figures are, its public address, and which day it is."""
 
     engine: Engine
     address: str
+    today: Callable[[], date]
+
+
+Extra = Callable[[Site, str], Sequence[Component]]
+"""What a page has besides cards: components for the site and the page's query string."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page at its fixed path."""
+    """One page at its fixed path: a control bar, and a card for each chart.
+
+    The query string applies to each chart over the chart's own defaults. The bar shows what it means to the first one.
+    """
 
     path: str
     name: str
     description: str
     charts: tuple[Chart, ...]
-    layout: Callable[[Site, str, str], Component]
-    """What the page shows for a query string and the name of a look."""
-    register: Callable[[Dash, Site], None]
-    """Adds the page's callbacks to an app."""
+    controls: tuple[str, ...] = CONTROLS
+    """The names of a selection that the bar edits, in keyboard order."""
+    above: Extra | None = None
+    """Stands between the bar and the cards, and comes with the page."""
+    below: Extra | None = None
+    """Stands under the cards, and comes after the first card is there."""
+
+    def query(self, query: str, was: Selection, now: Selection) -> str:
+        """The page's query string after the selection of one of its charts changed.
+
+        What the string names stays in it, what changed comes in, and what is every chart's default is left out. An
+        unreadable string counts as empty.
+        """
+        named = {name for name in NAMES if getattr(was, name) != getattr(now, name)}
+        with suppress(ValueError):
+            pairs = parse_qsl(query.lstrip("?"), keep_blank_values=True, max_num_fields=100)
+            named |= {name.strip().lower() for name, _ in pairs}
+        told: dict[str, str] = {}
+        for chart in self.charts:
+            told |= parse_qsl(now.query(defaults=chart.defaults), keep_blank_values=True)
+        return urlencode([(name, told[name]) for name in NAMES if name in told and name in named], safe=",")
+
+    def link(self, query: str, chart: Chart) -> str:
+        """The address of a chart's card: its anchor, unless the page begins with it."""
+        anchor = "" if chart is self.charts[0] else f"#{chart.slug}"
+        return self.path + (f"?{query}" if query else "") + anchor
 
 
 def look_name(asked: str) -> str:
@@ -63,7 +100,7 @@ def framed(pages: Sequence[Page], current: Page, content: Component) -> Componen
     """A page's content below the header and above the footer."""
     return html.Div(
         [
-            html.A("Skip to the chart", href="#content", className="skip"),
+            html.A("Skip to the charts", href="#content", className="skip"),
             html.Header(
                 [
                     html.A(PRODUCT, href="/", className="product"),

@@ -6,7 +6,7 @@ import pytest
 
 from dashboard.comparability import check_names, check_sales
 from dashboard.selection import Incomparable, InvalidSelection, Measure, NotPublished, Refusal, Selection
-from db.queries import Nouns
+from db.queries import Nouns, Published
 
 NOUNS = Nouns(
     markets={"DE": "Germany", "FR": "France", "EU": "European Union", "WORLD": "World"},
@@ -18,6 +18,24 @@ NOUNS = Nouns(
     groups={"volkswagen-group": "Volkswagen Group"},
     members={"volkswagen-group": ("skoda",)},
 )
+
+
+def stated(markets: str, basis: str, powertrains: str, *, states: str = "market", names: bool = True) -> set[Published]:
+    """That a source states figures of some markets and powertrains, written with spaces."""
+    return {
+        Published(market=market, basis=basis, powertrain=powertrain, states=states, names_makers=names)
+        for market in markets.split()
+        for powertrain in powertrains.split()
+    }
+
+
+PUBLISHED = (
+    stated("DE FR EU WORLD", "registration", "BEV ALL")
+    | stated("CN", "retail", "BEV", states="makers")
+    | stated("CN", "retail", "BEV BEV+PHEV", names=False)
+    | stated("CN", "registration", "ALL")
+    | stated("WORLD", "delivery", "BEV", states="makers")
+)
 MEASURES = (Measure.SHARE, Measure.UNITS, Measure.GROWTH)
 
 
@@ -28,18 +46,21 @@ def asked(query: str) -> Selection:
 def check(query: str) -> None:
     selection = asked(query)
     check_names(selection, NOUNS)
-    check_sales(selection, NOUNS, measures=MEASURES)
+    check_sales(selection, NOUNS, PUBLISHED, measures=MEASURES)
+
+
+_REPORTED = "market=WORLD&basis=reported&measure=units"
 
 
 @pytest.mark.parametrize(
     ("query", "kind", "sides", "nearest"),
     [
-        ("basis=reported", Incomparable, ("Tesla's deliveries", "BYD's sales", "registrations"), ""),
-        ("basis=wholesale", NotPublished, ("wholesale", "registrations"), ""),
+        ("basis=reported", Incomparable, ("Tesla's deliveries", "BYD's sales", "registrations"), _REPORTED),
+        ("basis=wholesale", NotPublished, ("wholesale", "registration"), ""),
         ("powertrain=NEV", NotPublished, ("NEV", "BEV"), ""),
-        ("powertrain=NEV&basis=retail&measure=hhi", NotPublished, ("retail", "registrations"), ""),
+        ("powertrain=NEV&basis=retail&measure=hhi", NotPublished, ("retail", "registration"), ""),
         ("powertrain=PHEV&of=ALL", NotPublished, ("PHEV", "BEV"), ""),
-        ("of=NEV", NotPublished, ("NEV", "BEV", "ALL"), ""),
+        ("of=NEV", NotPublished, ("NEV", "registration"), ""),
         ("powertrain=ALL&of=BEV", Incomparable, ("all cars", "battery-electric"), "powertrain=ALL"),
         ("powertrain=ALL&by=model", NotPublished, ("all cars", "battery-electric"), "by=model"),
         ("measure=rank", NotPublished, ("rank", "share, units, growth"), ""),

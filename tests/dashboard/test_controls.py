@@ -174,5 +174,29 @@ def test_the_bar_has_every_control_with_a_label_and_the_chart_s_measures_only() 
     assert len(labelled) + sum(type(each).__name__ == "Fieldset" for each in found) == len(controls.CONTROLS)
 
 
+def test_the_bar_has_the_controls_that_are_asked_for_in_their_order() -> None:
+    found = components(controls.bar(MARKET_SHARE, DEFAULTS, NOUNS, names=("as_of", "market")))
+    ids = [each.id["control"] for each in found if isinstance(getattr(each, "id", None), dict) and "control" in each.id]
+    assert ids == ["as_of", "market"]
+
+
+def test_a_label_names_its_control_as_the_browser_does() -> None:
+    found = components(controls.bar(MARKET_SHARE, DEFAULTS, NOUNS))
+    assert '{"control":"as_of"}' in [each.htmlFor for each in found if type(each).__name__ == "Label"]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (controls.CONTROLS, "Germany · BEV · share by brand · month · as known on 2025-12-31"),
+        (("market", "as_of"), "Germany · as known on 2025-12-31"),
+        (("measure", "grain"), "share · month"),
+        (("since",), ""),
+    ],
+)
+def test_the_summary_is_about_the_controls_that_there_are(names: tuple[str, ...], expected: str) -> None:
+    assert controls.summary(Selection(as_of=date(2025, 12, 31)), NOUNS, names=names) == expected
+
+
 def test_the_bar_is_small_enough_for_every_page_load() -> None:
     assert len(json.dumps(controls.bar(MARKET_SHARE, DEFAULTS, NOUNS).to_plotly_json(), default=str)) < 60_000

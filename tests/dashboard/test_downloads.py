@@ -20,9 +20,11 @@ from dashboard.charts.chart import DOWNLOAD_COLUMNS
 from dashboard.downloads import Download, Format, Problem, answer, csv_text
 from dashboard.pictures import PictureError
 
+TODAY = date(2026, 7, 24)
+
 
 def got(engine: Engine, query: str = "", *, format: str = "csv", slug: str = "market-share") -> Download:
-    made = answer(engine, slug, format, query, site="https://ev.example")
+    made = answer(engine, slug, format, query, site="https://ev.example", today=TODAY)
     assert isinstance(made, Download), made
     return made
 
@@ -171,7 +173,7 @@ def test_the_tag_follows_the_content(bundled_engine: Engine) -> None:
     ],
 )
 def test_why_there_is_no_file(bundled_engine: Engine, slug: str, format: str, query: str, status: int) -> None:
-    made = answer(bundled_engine, slug, format, query, site="")
+    made = answer(bundled_engine, slug, format, query, site="", today=TODAY)
     assert isinstance(made, Problem)
     assert made.status == status
     assert made.text
@@ -179,7 +181,7 @@ def test_why_there_is_no_file(bundled_engine: Engine, slug: str, format: str, qu
 
 
 def test_a_line_break_in_a_link_stays_out_of_the_explanation(bundled_engine: Engine) -> None:
-    made = answer(bundled_engine, "market-share", "csv", "a%0d%0ab=1", site="")
+    made = answer(bundled_engine, "market-share", "csv", "a%0d%0ab=1", site="", today=TODAY)
     assert isinstance(made, Problem)
     assert made.text.splitlines() == [made.text]
 
@@ -189,14 +191,14 @@ def test_a_picture_that_cannot_be_made_is_unavailable(bundled_engine: Engine, mo
         raise PictureError("no browser")
 
     monkeypatch.setattr(pictures, "render", fail)
-    assert answer(bundled_engine, "market-share", "png", "", site="") == Problem(503, "no browser")
+    assert answer(bundled_engine, "market-share", "png", "", site="", today=TODAY) == Problem(503, "no browser")
 
 
 def test_a_database_without_tables_is_unavailable(tmp_path: object) -> None:
     from db.store import open_engine
 
     engine = open_engine(f"sqlite:///{tmp_path}/none.sqlite")
-    made = answer(engine, "market-share", "csv", "", site="")
+    made = answer(engine, "market-share", "csv", "", site="", today=TODAY)
     assert isinstance(made, Problem)
     assert made.status == 503
 

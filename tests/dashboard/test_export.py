@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,13 @@ def export(*arguments: str, url: str, **environment: str) -> subprocess.Complete
 
 
 def test_standard_output_is_the_download(bundled_url: str, bundled_engine: Engine) -> None:
-    done = export("market-share", "--query", "market=UK", "--format", "json", "--out", "-", url=bundled_url)
+    done = export(
+        "market-share", "--query", "market=UK&as_of=2026-07-24", "--format", "json", "--out", "-", url=bundled_url
+    )
     assert (done.returncode, done.stderr) == (0, b"")
-    made = answer(bundled_engine, "market-share", "json", "market=GB", site="")
+    made = answer(
+        bundled_engine, "market-share", "json", "market=GB&as_of=2026-07-24", site="", today=date(2026, 7, 24)
+    )
     assert isinstance(made, Download)
     assert done.stdout == made.body
 

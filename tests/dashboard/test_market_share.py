@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -15,10 +16,13 @@ from dashboard.selection import Selection
 from dashboard.style import PICTURE, SCREEN, Figure
 from tests.dashboard.test_sales_lines import fill, line, monthly
 
+TODAY = date(2026, 7, 24)
+"""A day after the latest bundled snapshot, on which nothing of June is overdue."""
+
 
 def read(engine: Engine, query: str = "") -> Reading:
     with engine.connect() as connection:
-        return MARKET_SHARE.load(connection, Selection.from_query(query, defaults=MARKET_SHARE.defaults))
+        return MARKET_SHARE.load(connection, Selection.from_query(query, defaults=MARKET_SHARE.defaults), today=TODAY)
 
 
 def drawn(reading: Reading) -> Figure:
@@ -88,7 +92,7 @@ def test_an_interval_is_called_one(empty_engine: Engine) -> None:
 def test_a_difference_that_rounds_away_is_not_called_one(empty_engine: Engine) -> None:
     fill(empty_engine, {"DE": {"2026-01": {"Tesla|Model Y": 60_000, "BYD|Seal": 39_999, "other": 1}}})
     assert read(empty_engine).title == "Tesla leads German BEVs in Jan 2026: 60.0 %; BYD 40.0 %"
-    assert not read(empty_engine).badge.amber
+    assert not read(empty_engine, "as_of=2026-03-02").badge.amber
 
 
 def test_a_maker_that_is_not_named_has_at_most_and_not_at_least_nothing(empty_engine: Engine) -> None:
@@ -476,6 +480,6 @@ def test_makers_filter_rows_while_the_denominator_stays_whole(empty_engine: Engi
 def test_a_title_of_two_makers_says_how_much_of_the_market_could_hide_between_them(bundled_engine: Engine) -> None:
     chosen = Selection.from_query("market=CN&makers=byd,tesla&window=ttm&until=2026-06", defaults=MARKET_SHARE.defaults)
     with bundled_engine.connect() as connection:
-        reading = MARKET_SHARE.load(connection, chosen)
+        reading = MARKET_SHARE.load(connection, chosen, today=TODAY)
     assert reading.title == "BYD ≥12.6 % and Tesla ≥7.6 % of Chinese BEVs in the 12 months to Jun 2026; 53.7 % unnamed"
     assert len(reading.title) <= 90

@@ -25,6 +25,7 @@ from dashboard.metrics import (
     share,
     window_opening,
 )
+from db.queries import Membership
 
 Record = Mapping[str, int]
 """`tesla|model-y` is a model, `tesla|other` a maker's rest, `tesla` a maker, `other` the rest, `all` a total."""
@@ -46,6 +47,7 @@ def claims(published: Mapping[str, Record], *, known: int = 100) -> pd.DataFrame
     grains, months, slugs, models, units = zip(*rows, strict=True)
     return pd.DataFrame(
         {
+            "source": pd.Categorical(["made-up"] * len(rows)),
             "grain": pd.Categorical(grains),
             "month": months,
             "maker": pd.Categorical(slugs),
@@ -140,7 +142,7 @@ def test_a_group_counts_the_rest_once() -> None:
         claims({"2026-01": {"volkswagen|id-3": 40, "skoda|enyaq": 30, "other": 30}}),
         by="group",
         entities=makers("volkswagen-group"),
-        members={"volkswagen-group": ("skoda", "volkswagen")},
+        members={"volkswagen-group": (Membership("skoda"), Membership("volkswagen"))},
     )
     assert bounds_of(of, "volkswagen-group") == (70, 100)
 
@@ -150,7 +152,7 @@ def test_a_group_of_capped_makers_cannot_hide_more_than_its_makers_can() -> None
         claims({"2026-01": {"volkswagen|id-3": 40, "skoda|enyaq": 30, "other": 30}}),
         by="group",
         entities=makers("volkswagen-group"),
-        members={"volkswagen-group": ("skoda", "volkswagen")},
+        members={"volkswagen-group": (Membership("skoda"), Membership("volkswagen"))},
         all_cars=claims({"2026-01": {"volkswagen": 42, "skoda": 33, "other": 900}}),
     )
     assert bounds_of(of, "volkswagen-group") == (70, 75)
@@ -190,7 +192,7 @@ def test_a_record_by_brand_has_no_split_by_model() -> None:
 
 def test_the_latest_day_of_becoming_known_is_kept() -> None:
     early, late = claims({"2026-01": {"tesla": 1}}, known=10), claims({"2026-01": {"byd": 1}}, known=20)
-    words = dict.fromkeys(("grain", "maker", "model"), "category")
+    words = dict.fromkeys(("source", "grain", "maker", "model"), "category")
     both = pd.concat([early.astype(object), late.astype(object)]).astype(words)
     assert records(both, by="maker", entities=makers("tesla")).known.tolist() == [20]
 

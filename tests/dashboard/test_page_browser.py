@@ -8,20 +8,29 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from dash import html
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect, sync_playwright
 from sqlalchemy import Engine
 from werkzeug.serving import make_server
 
-from dashboard import pictures
+from dashboard import pictures, style
 from dashboard.app import create_app
-from dashboard.style import INK
+from dashboard.charts.chart import Reading
+from dashboard.charts.market_share import MARKET_SHARE
+from dashboard.pages.market import MARKET
+from dashboard.pages.page import Page as Board
+from dashboard.selection import Incomparable, Measure, Selection, Window
+from dashboard.style import INK, Figure, Look
+from db import Connection
 
 CHROMIUM = os.environ.get("BROWSER_PATH") or next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -34,10 +43,43 @@ WAIT = 15_000
 expect.set_options(timeout=WAIT)
 
 
+def heat_map(reading: Reading, look: Look) -> Figure:
+    """A plot without points that have receipts: four cells, one of them empty."""
+    ink = INK[look.theme]
+    trace = {"type": "heatmap", "x": ["2025", "2026"], "y": ["DE", "NO"], "z": [[100, 200], [300, None]]}
+    trace |= {"colorscale": [[0, ink.grid], [1, ink.text]], "hovertemplate": "%{y} %{x}: %{z} cars<extra></extra>"}
+    axis = {"type": "category"}
+    return {"data": [trace], "layout": style.layout(look, hovermode="closest", xaxis=axis, yaxis=axis)}
+
+
+def without_windows(connection: Connection, selection: Selection, *, today: date) -> Reading:
+    if selection.window is not Window.NONE:
+        raise Incomparable("months are counted one by one here", nearest=replace(selection, window=Window.NONE))
+    return MARKET_SHARE.load(connection, selection, today=today)
+
+
+CELLS = replace(MARKET_SHARE, slug="cells", name="Cells", question="Which?", draw=heat_map, receipts=None)
+NORWAY = Selection(market=("NO",), measure=Measure.UNITS)
+STRICT = replace(
+    MARKET_SHARE, slug="strict", name="Strict", question="How many?", defaults=NORWAY, load=without_windows
+)
+BOARD = Board(
+    path="/made-up",
+    name="Made up",
+    description="A page of a test",
+    charts=(MARKET_SHARE, CELLS, STRICT),
+    controls=("market", "measure", "window", "as_of"),
+    below=lambda site, query: [html.P(f"asked for: {query}", id="below")],
+)
+NAMES = ("This week", "Head-to-head", "Prices", "FSD", "Sources")
+NAVIGATION = tuple(replace(MARKET, path=f"/{name[:4].lower().strip()}", name=name) for name in NAMES)
+
+
 @pytest.fixture(scope="module")
 def site(bundled_engine: Engine) -> Iterator[str]:
-    """The address of an app on the bundled figures."""
-    server = make_server("127.0.0.1", 0, create_app(bundled_engine).server, threaded=True)
+    """The address of an app on the bundled figures, with a page of three cards."""
+    app = create_app(bundled_engine, pages=(MARKET, *NAVIGATION, BOARD))
+    server = make_server("127.0.0.1", 0, app.server, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -77,11 +119,11 @@ class Reader:
 
     def opens(self, path: str = "/market") -> Page:
         self.page.goto(self.site + path)
-        expect(self.page.locator("h2")).to_be_visible(timeout=WAIT)
+        expect(self.page.locator("h2").first).to_be_visible(timeout=WAIT)
         return self.page
 
     def lines(self) -> Locator:
-        return self.page.locator("#plot .scatterlayer .js-line")
+        return self.page.locator(".card .scatterlayer .js-line")
 
     def sees_lines(self) -> None:
         expect(self.lines().first).to_be_visible(timeout=WAIT)
@@ -90,13 +132,13 @@ class Reader:
         return parse_qs(urlsplit(self.page.url).query)
 
     def chooses(self, control: str, label: str) -> None:
-        self.page.locator(f"#control-{control}").get_by_text(label, exact=True).click()
+        self.page.locator(f".field.{control}").get_by_text(label, exact=True).click()
 
     def point(self, maker: str, at: int) -> tuple[float, float, int]:
         """Where a point of a maker's line is on the screen, and its month number."""
         found: Any = self.page.evaluate(
             """([maker, at]) => {
-                const plot = document.querySelector("#plot .js-plotly-plot"), box = plot.getBoundingClientRect();
+                const plot = document.querySelector(".js-plotly-plot"), box = plot.getBoundingClientRect();
                 const line = plot.data.find((trace) => trace.customdata && trace.customdata[0][1] === maker);
                 const { xaxis, yaxis } = plot._fullLayout, n = line.x.length + at;
                 return [box.left + xaxis._offset + xaxis.d2p(line.x[n]), box.top + yaxis._offset + yaxis.d2p(line.y[n]),
@@ -188,10 +230,10 @@ def test_the_back_and_forward_buttons_restore_chart_and_controls(reader: Reader)
     expect(page.locator("h2")).to_contain_text("12 months")
     page.go_back()
     expect(page.locator("h2")).not_to_contain_text("12 months")
-    expect(page.locator("#control-window .selected")).to_have_text("1 period")
+    expect(page.locator(".field.window .selected")).to_have_text("1 period")
     page.go_back()
     expect(page.locator(".subtitle")).to_contain_text("in %")
-    expect(page.locator("#control-measure .selected")).to_have_text("Share")
+    expect(page.locator(".field.measure .selected")).to_have_text("Share")
     assert reader.query() == {}
     page.go_forward()
     expect(page.locator(".subtitle")).to_contain_text("in cars")
@@ -202,10 +244,10 @@ def test_a_deep_link_sets_chart_and_controls(reader: Reader) -> None:
     page = reader.opens("/market?market=uk,no&makers=tesla,byd&measure=units&grain=quarter&since=2024-01")
     reader.sees_lines()
     assert page.locator(".newest button").all_inner_texts() == ["Tesla", "BYD"]
-    expect(page.locator("#control-market")).to_contain_text("United Kingdom")
-    expect(page.locator("#control-makers")).to_contain_text("Tesla")
-    expect(page.locator("#control-grain .selected")).to_have_text("Quarter")
-    expect(page.locator("#control-since")).to_have_value("2024-01")
+    expect(page.locator(".field.market .dash-dropdown")).to_contain_text("United Kingdom")
+    expect(page.locator(".field.makers .dash-dropdown")).to_contain_text("Tesla")
+    expect(page.locator(".field.grain .selected")).to_have_text("Quarter")
+    expect(page.locator(".field.since input")).to_have_value("2024-01")
 
 
 def test_two_quick_changes_are_both_kept(reader: Reader) -> None:
@@ -220,7 +262,7 @@ def test_two_quick_changes_are_both_kept(reader: Reader) -> None:
 
 def test_a_market_is_found_by_typing_another_name(reader: Reader) -> None:
     page = reader.opens()
-    page.locator("#control-market").click()
+    page.locator(".field.market .dash-dropdown").click()
     page.locator(".dash-dropdown-search").fill("UK")
     page.locator(".dash-dropdown-option", has_text="United Kingdom").click()
     expect(page.locator(".subtitle")).to_contain_text("Germany + United Kingdom")
@@ -230,22 +272,22 @@ def test_a_market_is_found_by_typing_another_name(reader: Reader) -> None:
 def test_a_month_is_typed_and_a_wrong_one_is_explained(reader: Reader) -> None:
     page = reader.opens()
     reader.sees_lines()
-    page.fill("#control-since", "2025-01")
-    page.press("#control-since", "Enter")
+    page.fill(".field.since input", "2025-01")
+    page.press(".field.since input", "Enter")
     expect(page).to_have_url(re.compile(r"\?since=2025-01$"))
-    page.fill("#control-until", "2025-99")
-    page.press("#control-until", "Enter")
+    page.fill(".field.until input", "2025-99")
+    page.press(".field.until input", "Enter")
     expect(page.locator(".notice")).to_contain_text("no month such as")
     page.locator(".notice a").click()
     reader.sees_lines()
     assert reader.query() == {"since": ["2025-01"]}
 
 
-@pytest.mark.parametrize("query", ["powertrain=PHEV", "market=XX", "as_of=2001-01-01"])
+@pytest.mark.parametrize("query", ["market=DE,EU", "market=XX", "as_of=2001-01-01"])
 def test_a_refusal_is_explained_and_its_link_leads_to_a_chart(reader: Reader, query: str) -> None:
     page = reader.opens(f"/market?{query}")
     expect(page.locator(".notice")).to_be_visible()
-    expect(page.locator("#plot")).to_be_hidden()
+    expect(page.locator(".plot")).to_have_count(0)
     page.locator(".notice a").click()
     reader.sees_lines()
     expect(page.locator(".notice")).to_have_count(0)
@@ -293,13 +335,13 @@ def test_every_control_is_reached_by_keyboard_with_a_visible_focus(reader: Reade
     reached: list[str] = []
     for _ in range(40):
         page.keyboard.press("Tab")
-        field = page.evaluate("document.activeElement.closest('.field')?.id || ''")
+        field = page.evaluate("document.activeElement.closest('.field')?.className || ''")
         if field and field not in reached:
             reached.append(field)
-    assert [field.removeprefix("field-") for field in reached] == [
+    assert [field.removeprefix("field ") for field in reached] == [
         "market", "makers", "by", "measure", "powertrain", "of", "grain", "window", "since", "until", "as-of",
     ]  # fmt: skip
-    page.locator("#control-by input").first.focus()
+    page.locator(".field.by input").first.focus()
     page.keyboard.press("ArrowRight")
     expect(page).to_have_url(re.compile("by=group"))
 
@@ -312,7 +354,7 @@ def test_a_dark_system_has_a_dark_page_and_chart(reader: Reader) -> None:
     page.wait_for_timeout(500)
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     assert rgb(page.evaluate("getComputedStyle(document.body).backgroundColor")) == dark
-    expect(page.locator("#plot .main-svg").first).to_have_css("background-color", re.compile(rgb_text(dark)))
+    expect(page.locator(".plot .main-svg").first).to_have_css("background-color", re.compile(rgb_text(dark)))
 
 
 def test_the_theme_switch_redraws_and_is_remembered(reader: Reader) -> None:
@@ -320,13 +362,13 @@ def test_the_theme_switch_redraws_and_is_remembered(reader: Reader) -> None:
     reader.sees_lines()
     page.get_by_role("button", name="Dark", exact=True).click()
     background = re.compile(rgb_text(INK["dark"].background))
-    expect(page.locator("#plot .main-svg").first).to_have_css("background-color", background)
+    expect(page.locator(".plot .main-svg").first).to_have_css("background-color", background)
     expect(page.get_by_role("button", name="Dark", exact=True)).to_have_attribute("aria-pressed", "true")
     page.reload()
     reader.sees_lines()
-    expect(page.locator("#plot .main-svg").first).to_have_css("background-color", background)
+    expect(page.locator(".plot .main-svg").first).to_have_css("background-color", background)
     page.get_by_role("button", name="Light", exact=True).click()
-    expect(page.locator("#plot .main-svg").first).to_have_css(
+    expect(page.locator(".plot .main-svg").first).to_have_css(
         "background-color", re.compile(rgb_text(INK["light"].background))
     )
 
@@ -341,7 +383,7 @@ def rgb_text(colour: str) -> str:
 
 @pytest.mark.parametrize("reader", [PHONE], indirect=True)
 @pytest.mark.parametrize(
-    "query", ["", "?market=CN", "?powertrain=PHEV", "?by=model&measure=units", "?grain=year&since=2025-01"]
+    "query", ["", "?market=CN", "?market=DE,EU", "?by=model&measure=units", "?grain=year&since=2025-01"]
 )
 def test_a_phone_scrolls_down_only(reader: Reader, query: str) -> None:
     page = reader.opens(f"/market{query}")
@@ -350,7 +392,7 @@ def test_a_phone_scrolls_down_only(reader: Reader, query: str) -> None:
         page.locator(".data-table summary").click()
         page.locator(".newest button").first.click()
         expect(page.locator(".receipts .slip").first).to_be_visible()
-        plot = page.locator("#plot .main-svg").first.bounding_box()
+        plot = page.locator(".plot .main-svg").first.bounding_box()
         assert plot is not None
         assert plot["width"] > 320
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -360,7 +402,7 @@ def test_a_phone_scrolls_down_only(reader: Reader, query: str) -> None:
 def test_a_phone_has_the_controls_behind_a_button(reader: Reader) -> None:
     page = reader.opens()
     reader.sees_lines()
-    expect(page.locator("#control-by")).to_be_hidden()
+    expect(page.locator(".field.by")).to_be_hidden()
     page.locator(".bar-toggle").click()
     reader.chooses("by", "Model")
     expect(page.locator("h2")).to_contain_text("Model Y")
@@ -404,3 +446,144 @@ def test_the_table_has_the_figures_of_the_chart(reader: Reader) -> None:
     expect(first.locator("th")).to_have_text("Jun 2026")
     expect(page.locator(".data-table thead th").nth(1)).to_have_text("Volkswagen")
     expect(first.locator("td").first).to_have_text("10.4 %")
+
+
+# A page with several cards
+
+
+def headings(reader: Reader) -> list[str]:
+    """The cards' findings, when all cards are there."""
+    expect(reader.page.locator(".to-come")).to_have_count(0)
+    return reader.page.locator(".card h2").all_inner_texts()
+
+
+def callbacks(reader: Reader) -> list[str]:
+    """The callbacks that the page asks for from now on."""
+    asked: list[str] = []
+    reader.page.on("request", lambda request: "_dash-update-component" in request.url and asked.append(request.url))
+    return asked
+
+
+def test_the_cards_after_the_first_come_in_one_round_trip(reader: Reader) -> None:
+    asked = callbacks(reader)
+    page = reader.opens("/made-up")
+    assert len(headings(reader)) == 3
+    expect(page.locator("#cells .heatmaplayer image")).to_be_visible()
+    expect(page.locator("#strict .js-line").first).to_be_visible()
+    expect(page.locator("#strict .subtitle")).to_contain_text("Norway")
+    expect(page.locator("#below")).to_have_text("asked for: ")
+    page.wait_for_timeout(300)
+    assert len(asked) == 1
+
+
+def test_one_action_is_answered_by_every_card_in_two_round_trips(reader: Reader) -> None:
+    page = reader.opens("/made-up?market=NO")
+    headings(reader)
+    asked = callbacks(reader)
+    reader.chooses("measure", "Growth")
+    for card in ("market-share", "cells", "strict"):
+        expect(page.locator(f"#{card} .subtitle")).to_contain_text("change on")
+    expect(page.locator("#below")).to_have_text("asked for: market=NO&measure=growth")
+    page.wait_for_timeout(300)
+    assert len(asked) == 2
+
+
+def test_a_card_that_refuses_leaves_the_others_and_its_link_leads_back(reader: Reader) -> None:
+    page = reader.opens("/made-up")
+    headings(reader)
+    reader.chooses("window", "12 months")
+    expect(page.locator("#strict .notice")).to_contain_text("Months are counted one by one here.")
+    expect(page.locator("#market-share .subtitle")).to_contain_text("twelve months")
+    expect(page.locator("#cells .heatmaplayer image")).to_be_visible()
+    page.locator("#strict .way-on").click()
+    expect(page.locator("#strict .js-line").first).to_be_visible()
+    expect(page.locator(".notice")).to_have_count(0)
+    # The link leaves the reader at the card.
+    expect(page.locator("#strict")).to_be_in_viewport()
+    assert urlsplit(page.url).fragment == "strict"
+
+
+def test_the_back_button_restores_every_card(reader: Reader) -> None:
+    page = reader.opens("/made-up")
+    at_first = headings(reader)
+    reader.chooses("measure", "Growth")
+    expect(page.locator("#strict .subtitle")).to_contain_text("change on")
+    page.go_back()
+    expect(page.locator("#strict .subtitle")).not_to_contain_text("change on")
+    expect(page.locator("#market-share .subtitle")).not_to_contain_text("change on")
+    assert headings(reader) == at_first
+    assert reader.query() == {}
+
+
+def test_a_link_to_a_card_opens_the_page_at_it(reader: Reader) -> None:
+    page = reader.opens("/charts/strict?market=DE")
+    assert urlsplit(page.url)[2:] == ("/made-up", "market=DE", "strict")
+    headings(reader)
+    expect(page.locator("#strict .js-line").first).to_be_visible()
+    expect(page.locator("#strict h2")).to_be_in_viewport()
+    page.locator(".contents a", has_text="Cells").click()
+    expect(page.locator("#cells h2")).to_be_in_viewport()
+    assert urlsplit(page.url).fragment == "cells"
+
+
+@pytest.mark.parametrize("anchor", ["below", "nothing", "%"])
+def test_a_link_to_what_comes_last_goes_there_and_one_to_nothing_stays_above(reader: Reader, anchor: str) -> None:
+    page = reader.opens(f"/made-up#{anchor}")
+    headings(reader)
+    expect(page.locator("#below" if anchor == "below" else ".site-header")).to_be_in_viewport()
+
+
+def test_the_receipts_of_a_later_card_are_in_it(reader: Reader) -> None:
+    page = reader.opens("/made-up")
+    headings(reader)
+    page.locator("#strict .newest button").first.click()
+    expect(page.locator("#strict .receipts h3")).to_contain_text("2026")
+    expect(page.locator("#market-share .receipts")).to_have_count(0)
+    page.locator("#strict .nsewdrag").scroll_into_view_if_needed()
+    page.locator("#strict .nsewdrag").click(position={"x": 600, "y": 150})
+    expect(page.locator("#strict .receipts h3")).not_to_contain_text("2026")
+
+
+@pytest.mark.parametrize("reader", [{}, DARK], indirect=True)
+def test_a_chart_without_receipts_tells_its_cells_and_takes_no_clicks(reader: Reader) -> None:
+    page = reader.opens("/made-up")
+    headings(reader)
+    cells = page.locator("#cells .nsewdrag")
+    cells.scroll_into_view_if_needed()
+    asked = callbacks(reader)
+    cells.hover(position={"x": 100, "y": 300})
+    expect(page.locator("#cells .hovertext")).to_contain_text("DE 2025: 100 cars")
+    theme = page.locator("html").get_attribute("data-theme")
+    label = page.locator("#cells .hovertext path").first.evaluate("path => getComputedStyle(path).fill")
+    assert rgb(label) == INK["dark" if theme == "dark" else "light"].background.lower()
+    cells.click(position={"x": 100, "y": 300})
+    page.wait_for_timeout(300)
+    assert asked == []
+    expect(page.locator("#cells .newest")).to_have_count(0)
+    assert cells.evaluate("drag => getComputedStyle(drag).cursor") == "default"
+    expect(page.locator("#cells .data-table")).to_be_visible()
+
+
+def test_the_theme_switch_redraws_every_card(reader: Reader) -> None:
+    page = reader.opens("/made-up")
+    headings(reader)
+    page.get_by_role("button", name="Dark", exact=True).click()
+    background = re.compile(rgb_text(INK["dark"].background))
+    for card in ("market-share", "cells", "strict"):
+        expect(page.locator(f"#{card} .main-svg").first).to_have_css("background-color", background)
+
+
+@pytest.mark.parametrize("reader", [PHONE], indirect=True)
+def test_a_phone_has_all_pages_in_one_line_and_the_present_one_in_sight(reader: Reader) -> None:
+    page = reader.opens("/made-up")
+    headings(reader)
+    links = page.locator(".site-header nav a")
+    assert links.count() == 7
+    boxes = [link.bounding_box() for link in links.all()]
+    assert len({round(box["y"]) for box in boxes if box}) == 1
+    assert all(box["height"] < 45 for box in boxes if box)
+    expect(page.locator(".site-header nav [aria-current]")).to_be_in_viewport(ratio=0.9)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    links.first.focus()
+    expect(links.first).to_be_in_viewport(ratio=0.9)
+    assert page.locator("#strict .key").inner_text()

@@ -410,7 +410,7 @@ def answer(engine: Engine, selection: Selection) -> Refusal | InvalidSelection |
     """Draw a selection and check what comes out; or why there is nothing to draw."""
     with engine.connect() as connection:
         try:
-            reading = MARKET_SHARE.load(connection, selection)
+            reading = MARKET_SHARE.load(connection, selection, today=date(2026, 7, 24))
         except (Refusal, InvalidSelection) as refused:
             return refused
     rows = MARKET_SHARE.rows(reading)

@@ -28,7 +28,7 @@ def figures(
 ) -> Dataset:
     with engine.connect() as connection:
         return queries.sales_figures(
-            connection, markets=markets, basis="registration", powertrains=[powertrain], as_of=as_of
+            connection, markets=markets, bases=["registration"], powertrains=[powertrain], as_of=as_of
         )
 
 
@@ -115,8 +115,8 @@ def test_receipts_say_where_each_claim_stands(revised: Engine) -> None:
         receipts = queries.receipts(
             connection,
             markets=["DE"],
-            basis="registration",
-            powertrain="BEV",
+            bases=["registration"],
+            powertrains=["BEV"],
             makers=["tesla"],
             model=None,
             first=date(2026, 1, 1),
@@ -125,8 +125,8 @@ def test_receipts_say_where_each_claim_stands(revised: Engine) -> None:
         nobody = queries.receipts(
             connection,
             markets=["DE"],
-            basis="registration",
-            powertrain="BEV",
+            bases=["registration"],
+            powertrains=["BEV"],
             makers=None,
             model=None,
             first=date(2026, 2, 1),
@@ -151,8 +151,8 @@ def test_receipts_as_known_on_a_day_are_those_of_the_day(revised: Engine) -> Non
         receipts = queries.receipts(
             connection,
             markets=["DE"],
-            basis="registration",
-            powertrain="BEV",
+            bases=["registration"],
+            powertrains=["BEV"],
             makers=None,
             model=None,
             first=date(2026, 1, 1),
@@ -185,8 +185,8 @@ def test_nouns_are_the_markets_with_figures_and_no_total_or_rest(revised: Engine
 def test_the_bundled_world_and_union_are_regions(bundled_engine: Engine) -> None:
     with bundled_engine.connect() as connection:
         nouns = queries.nouns(connection)
-    assert nouns.regions == {"EU", "WORLD"}
-    assert len(nouns.markets) == 26
+    assert nouns.regions == {"EU", "EUROPE", "OVERSEAS", "WORLD"}
+    assert len(nouns.markets) == 58
     assert "skoda" in nouns.members["volkswagen-group"]
 
 

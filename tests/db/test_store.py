@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event, inspect
 from sqlalchemy.exc import IntegrityError
 
 from db import schema
-from db.queries import status
+from db.health import status
 from db.store import StoreError, open_engine, ready, writing
 from db.vocabulary import OPEN_END
 from etl import pipeline

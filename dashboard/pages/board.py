@@ -1,0 +1,173 @@
+"""Shows a page, and answers every action on it: the callbacks are the same for all pages, whatever is on them.
+
+The first card comes with the page, so that it is there at once; all others come together when it is. An action redraws
+the first card in one round trip, which also brings the control bar up to date, and the others in a second one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.development.base_component import Component
+
+from dashboard import controls
+from dashboard.charts.chart import Chart
+from dashboard.controls import WITH_OPTIONS, aria, data
+from dashboard.pages import card
+from dashboard.pages.card import part_id
+from dashboard.pages.page import Extra, Page, Site
+
+_log = logging.getLogger(__name__)
+
+
+def layout(site: Site, page: Page, query: str, look_name: str) -> Component:
+    """The page for a query string, with its first chart drawn: the browser shows it without asking again."""
+    chart, *others = page.charts
+    reply = card.answer(site, page, chart, query)
+    later = [_frame(each, "later", _to_come(each)) for each in others]
+    if page.below:
+        later.append(_section("later", "below", []))
+    return html.Div(
+        [
+            dcc.Location(id="address", refresh=False, search=_search(query)),
+            dcc.Store(id="look", data=look_name),
+            *([dcc.Store(id={"drawn": "later"})] if later else []),
+            html.Div(hidden=True, **data(look=look_name), **(data(later="") if later else {})),
+            html.H1(page.name, className="unseen"),
+            html.P(id="said", className="unseen", **aria(live="polite")),
+            controls.bar(chart, reply.selection, reply.nouns, names=page.controls),
+            *([_contents_list(page)] if others else []),
+            *([_section("first", "above", _extra(site, page.above, query))] if page.above else []),
+            _frame(chart, "first", card.contents(page, chart, reply, look_name)),
+            *later,
+        ],
+        className="page",
+    )
+
+
+def _section(turn: str, name: str, children: Sequence[Component]) -> Component:
+    return html.Div(children, id={"turn": turn, "section": name})
+
+
+def _frame(chart: Chart, turn: str, children: Sequence[Component]) -> Component:
+    return html.Article(_section(turn, chart.slug, children), className="card", id=chart.slug)
+
+
+def _to_come(chart: Chart) -> list[Component]:
+    """A card before its chart is there: as high as it will be, so that what stands below it stays in its place."""
+    return [html.P(chart.question, className="question"), html.Div(className="to-come", **aria(busy="true"))]
+
+
+def _contents_list(page: Page) -> Component:
+    links = [html.Li(html.A(chart.name, href=f"#{chart.slug}")) for chart in page.charts]
+    return html.Nav(html.Ul(links), className="contents", **aria(label="On this page"))
+
+
+def _extra(site: Site, extra: Extra | None, query: str) -> list[Component]:
+    """What a page has besides cards; a notice where it fails."""
+    try:
+        return list(extra(site, query)) if extra else []
+    except Exception:
+        _log.exception("what stands beside the cards failed")
+        text = "Something is wrong with this part of the page. The reason is in the server's log."
+        return [html.Div(html.P(text), className="notice")]
+
+
+def register(app: Dash, site: Site, pages: Sequence[Page]) -> None:
+    """Add the callbacks of all pages to an app."""
+    at_path = {page.path: page for page in pages}
+
+    def page_at(pathname: str | None) -> Page:
+        return at_path[(pathname or "").rstrip("/")]
+
+    @app.callback(
+        output={
+            "search": Output("address", "search"),
+            "said": Output("said", "children"),
+            "summary": Output("selection-summary", "children"),
+            "values": Output({"control": ALL}, "value"),
+            "options": Output({"control": ALL}, "options"),
+            "hidden": Output({"field": ALL}, "hidden"),
+            "sections": Output({"turn": "first", "section": ALL}, "children"),
+            "later": Output({"drawn": ALL}, "data"),
+        },
+        inputs={
+            "search": Input("address", "search"),
+            "look_name": Input("look", "data"),
+            "shown": Input({"control": ALL}, "value"),
+            "pathname": State("address", "pathname"),
+        },
+        prevent_initial_call=True,
+    )
+    def act(search: str | None, look_name: str, shown: list[Any], pathname: str | None) -> dict[str, Any]:
+        """What an action leads to: controls edit the selection, a link or the back button brings another one."""
+        page = page_at(pathname)
+        chart, names = page.charts[0], page.controls
+        on_bar = dict(zip(names, shown, strict=True))
+        is_edit = ctx.triggered_id not in ("address", "look")
+        reply = card.answer(site, page, chart, _query(search), shown=on_bar if is_edit else None)
+        now, without, address = controls.values(reply.selection), controls.hidden(reply.selection), _search(reply.query)
+        above = [_extra(site, page.above, reply.query)] if page.above else []
+        return {
+            "search": no_update if address == (search or "") else address,
+            "said": card.finding(reply),
+            "summary": controls.summary(reply.selection, reply.nouns, names=names),
+            "values": [no_update if controls.same(on_bar[name], now[name]) else now[name] for name in names],
+            "options": [
+                controls.options(name, reply.selection, reply.nouns) if name in WITH_OPTIONS else no_update
+                for name in names
+            ],
+            "hidden": [name in without for name in names],
+            "sections": [*above, card.contents(page, chart, reply, look_name)],
+            "later": [{"search": address, "look": look_name}] if page.charts[1:] or page.below else [],
+        }
+
+    @app.callback(
+        Output({"turn": "later", "section": ALL}, "children"),
+        Input({"drawn": ALL}, "data"),
+        State("address", "pathname"),
+        prevent_initial_call=True,
+    )
+    def follow(drawn: list[dict[str, str]], pathname: str | None) -> list[list[Component]]:
+        """The cards after the first, and what stands under them."""
+        page, (wanted,) = page_at(pathname), drawn
+        query = _query(wanted["search"])
+        sections = [
+            card.contents(page, chart, card.answer(site, page, chart, query), wanted["look"])
+            for chart in page.charts[1:]
+        ]
+        return [*sections, *([_extra(site, page.below, query)] if page.below else [])]
+
+    # The browser tells which of the points under the pointer is meant; the server has the receipts.
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("page", "nearest"),
+        Output(part_id("point", MATCH), "data"),
+        Input(part_id("plot", MATCH), "clickData"),
+        State(part_id("plot", MATCH), "id"),
+        prevent_initial_call=True,
+    )
+
+    @app.callback(
+        Output(part_id("receipts", MATCH), "children"),
+        Input(part_id("point", MATCH), "data"),
+        State(part_id("point", MATCH), "id"),
+        State("address", "search"),
+        State("address", "pathname"),
+        prevent_initial_call=True,
+    )
+    def show_receipts(key: list[Any] | None, of: dict[str, str], search: str | None, pathname: str | None) -> Any:
+        """The receipts of the point that was chosen; nothing where it was closed."""
+        page = page_at(pathname)
+        chart = next(each for each in page.charts if each.slug == of["chart"])
+        return card.receipts(site, page, chart, _query(search), key) if key else []
+
+
+def _query(search: str | None) -> str:
+    return (search or "").removeprefix("?")
+
+
+def _search(query: str) -> str:
+    return f"?{query}" if query else ""

@@ -1,0 +1,333 @@
+"""What publishers changed after they had published it: pure functions on claims as `vintages.claims_over_time` gives
+them.
+
+Names change as well as figures. Where in one vintage of a file a name goes and another one comes, that is a rename if
+the figures prove it, and only then:
+
+* all cells that the old name loses on the day are gained by the new one, car for car in the same periods; two old names
+  of a maker become one where their sums are;
+* what the new name gains there, it did not have before, and no other old name explains it as well;
+* the equal figures are no chance: a figure of n cars is met by an unrelated one about once in n cases, so the product
+  of the equal figures has to reach `CERTAIN` within a maker, and `CERTAIN_ACROSS` from one maker to another, where
+  there are many more pairs. Three months of 100 cars prove a rename within a maker, fifteen months of 2 cars do not.
+
+One car's difference in one month leaves a name lost and another one late: nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from db.vintages import STANDING, TypicalRevision, Vintages, typical_size
+from db.vocabulary import ALL, OTHER, Word
+
+CERTAIN = 1e6
+"""The product of equal figures from which a rename within a maker is proven: a vintage has thousands of pairs."""
+
+CERTAIN_ACROSS = 1e9
+"""The same from one maker to another: a vintage has a hundred thousand pairs and more."""
+
+RECORD = ["source", "file", "market", "basis", "powertrain", "grain", "month"]
+"""What a file says about one market, powertrain and period."""
+
+_TABLE = RECORD[:-1]
+
+Name = tuple[str, str]
+"""A maker and its model; `all` where the maker as a whole is meant."""
+
+
+class Kind(Word):
+    """How a cell was changed after its record had been published."""
+
+    REVISED = "revised", "its figure was changed"
+    VANISHED = "vanished", "its figure was taken back and none stands in its place"
+    LATE = "late", "its figure was added to a record that had been published without it"
+    RENAMED = "renamed", "its figure stands under another name, car for car"
+    MERGED = "merged", "its figure stands under another name together with another one's, car for car"
+
+
+@dataclass(frozen=True)
+class Rename:
+    """A proven rename in one table of a file: on `day` (since 1970-01-01), in `months`, `units` cars in all."""
+
+    table: tuple[str, ...]
+    day: int
+    old: Name
+    new: Name
+    months: tuple[int, ...]
+    units: int
+    is_merger: bool
+
+
+def renames(claims: pd.DataFrame) -> tuple[Rename, ...]:
+    """The renames that the figures prove, by the rule above, oldest first."""
+    lost, gained = _lost(claims), _gained(claims)
+    found: list[Rename] = []
+    for place, losses in lost.items():
+        gains = gained.get(place, {})
+        taken: Counter[tuple[Name, int]] = Counter()
+        proven: list[tuple[tuple[Name, ...], Name]] = []
+        for olds, cells in _candidates(losses):
+            fitting = [new for new, of_new in gains.items() if _proves(olds, new, cells, of_new)]
+            # Two new names that fit as well leave open which it is.
+            if len(fitting) == 1:
+                proven.append((olds, fitting[0]))
+                taken.update((fitting[0], month) for month in cells)
+        for olds, new in proven:
+            cells = _sum(losses[old] for old in olds)
+            if any(taken[new, month] > 1 for month in cells):
+                continue
+            for old in olds:
+                shares_name = len(olds) > 1 or sum(other == new for _, other in proven) > 1
+                found.append(
+                    Rename(
+                        table=place[:-1],
+                        day=int(place[-1]),
+                        old=old,
+                        new=new,
+                        months=tuple(sorted(losses[old])),
+                        units=sum(losses[old].values()),
+                        is_merger=shares_name,
+                    )
+                )
+    return tuple(sorted(found, key=lambda rename: (rename.day, rename.table, rename.old)))
+
+
+Cells = Mapping[int, int]
+"""Units by month."""
+
+_Place = tuple[str, ...]
+
+
+def _candidates(losses: Mapping[Name, Cells]) -> Iterable[tuple[tuple[Name, ...], Cells]]:
+    """Every name that is lost, and every pair of models of one maker, with what they lose."""
+    named = [name for name in losses if OTHER not in name]
+    yield from (((name,), losses[name]) for name in named)
+    of_maker: dict[str, list[Name]] = defaultdict(list)
+    for name in named:
+        of_maker[name[0]].append(name)
+    for names in of_maker.values():
+        for one, other in combinations(names, 2):
+            # Names that share no month are proven one by one.
+            if losses[one].keys() & losses[other].keys():
+                yield (one, other), _sum([losses[one], losses[other]])
+
+
+def _sum(cells: Iterable[Cells]) -> Cells:
+    total: Counter[int] = Counter()
+    for each in cells:
+        total.update(each)
+    return total
+
+
+def _proves(olds: tuple[Name, ...], new: Name, cells: Cells, gained: Cells) -> bool:
+    if OTHER in new or any(gained.get(month) != units for month, units in cells.items()):
+        return False
+    within = new[0] == olds[0][0]
+    # Makers are renamed as makers and models as models; two models become one within their maker only.
+    if (new[1] == ALL) != (olds[0][1] == ALL) or (len(olds) > 1 and not within):
+        return False
+    certain = CERTAIN if within else CERTAIN_ACROSS
+    return sum(math.log10(units) for units in cells.values() if units) >= math.log10(certain) - 1e-9
+
+
+def _lost(claims: pd.DataFrame) -> dict[_Place, dict[Name, Cells]]:
+    """By table and day, the cells of each name that are closed without a successor."""
+    key = [*RECORD, "maker", "model"]
+    following = claims[[*key, "known_from"]].rename(columns={"known_from": "known_to"})
+    closed = claims[claims["known_to"] < STANDING]
+    joined = closed.merge(following.assign(goes_on=True), on=[*key, "known_to"], how="left")
+    return _by_place(joined[joined["goes_on"].isna()], day="known_to")
+
+
+def _gained(claims: pd.DataFrame) -> dict[_Place, dict[Name, Cells]]:
+    """By table and day, the cells of each name that come to a record that was there, and were not there before."""
+    key = [*RECORD, "maker", "model"]
+    published = claims.groupby(RECORD, observed=True)["known_from"].transform("min")
+    opened = claims[claims["known_from"] > published]
+    before = claims[[*key, "known_to"]].rename(columns={"known_to": "known_from"})
+    joined = opened.merge(before.assign(was_there=True), on=[*key, "known_from"], how="left")
+    return _by_place(joined[joined["was_there"].isna()], day="known_from")
+
+
+def _by_place(cells: pd.DataFrame, *, day: str) -> dict[_Place, dict[Name, Cells]]:
+    found: dict[_Place, dict[Name, dict[int, int]]] = {}
+    columns = [*_TABLE, day, "maker", "model", "month", "units"]
+    for *place, maker, model, month, units in cells[columns].itertuples(index=False, name=None):
+        found.setdefault(tuple(place), {}).setdefault((maker, model), {})[month] = units
+    return {place: dict(names) for place, names in found.items()}
+
+
+def under_latest_names(claims: pd.DataFrame, proven: Iterable[Rename]) -> pd.DataFrame:
+    """The claims with the earlier figures of what was renamed under its latest name.
+
+    A column `renamed` tells which claims were made under another name, as its maker and model joined by a space, empty
+    for others.
+    """
+    frame = claims.copy()
+    words = {name: frame[name].astype(str).to_numpy(dtype=object) for name in (*_TABLE, "maker", "model")}
+    maker, model = words["maker"].copy(), words["model"].copy()
+    was = np.full(len(frame), "", dtype=object)
+    month, known_to = frame["month"].to_numpy(), frame["known_to"].to_numpy()
+    for rename in sorted(proven, key=lambda each: each.day):
+        rows = (maker == rename.old[0]) & (model == rename.old[1]) & (known_to <= rename.day)
+        rows &= np.isin(month, rename.months)
+        for name, word in zip(_TABLE, rename.table, strict=True):
+            rows &= words[name] == word
+        was[rows] = [f"{old_maker} {old}" for old_maker, old in zip(maker[rows], model[rows], strict=True)]
+        maker[rows], model[rows] = rename.new
+    return frame.assign(maker=maker, model=model, renamed=was)
+
+
+def cells_over_time(claims: pd.DataFrame, files: Mapping[tuple[str, str], Vintages], *, by: str) -> pd.DataFrame:
+    """What became of each maker's (`by` "maker") or model's ("model") cell, one row a change of it.
+
+    `claims` is as `under_latest_names` gives it. Columns: those of `RECORD`, maker, model, `step` (0 is its first
+    figure), `since` (day since 1970-01-01), `units` (NaN from when on none stands), `before` (likewise), `first` (the
+    first figure of the cell), `first_since`, `published` (the day on which its record was; in a file that is its own
+    history, where each maker publishes for itself, that of the cell), `renamed` (the earlier names of the cell, joined
+    by a semicolon).
+
+    A maker's figure is what is stated of it as a whole, else the sum of its models. A record's total is a cell where
+    nothing else is ever stated of the record.
+    """
+    frame = claims.assign(published=claims.groupby(RECORD, observed=True)["known_from"].transform("min"))
+    is_total = frame["maker"] == ALL
+    itemised = (~is_total).groupby([frame[name] for name in RECORD], observed=True).transform("any")
+    frame = frame[~(is_total & itemised)]
+    whole = frame["model"] == ALL
+    entity = [*RECORD, "maker"]
+    if by == "maker":
+        has_whole = whole.groupby([frame[name] for name in entity], observed=True).transform("any")
+        frame = frame.assign(whole=whole & has_whole, model=ALL)
+    else:
+        entity = [*entity, "model"]
+        frame = frame.assign(whole=True)
+    for name in (*_TABLE, "maker", "model"):
+        frame[name] = frame[name].astype("category")
+    key = list(dict.fromkeys([*entity, "model"]))
+    cell = frame.groupby(key, observed=True, sort=True).ngroup().to_numpy()
+    about = frame.assign(cell=cell).drop_duplicates("cell").set_index("cell").sort_index()[[*key, "published"]]
+    names = (
+        frame.loc[frame["renamed"] != "", "renamed"]
+        .groupby(cell[(frame["renamed"] != "").to_numpy()])
+        .agg(lambda earlier: ";".join(sorted(set(earlier))))
+    )
+    steps = _steps(cell.astype(np.int64), frame).join(about, on="cell")
+    of_files = zip(steps["source"].astype(str), steps["file"].astype(str), strict=True)
+    own = np.array([files[pair].is_own_history for pair in of_files], dtype=np.bool_)
+    return steps.assign(
+        published=steps["published"].where(~own, steps["first_since"]),
+        renamed=steps["cell"].map(names).fillna("").astype(str),
+    )
+
+
+def _steps(cell: NDArray[np.int64], frame: pd.DataFrame) -> pd.DataFrame:
+    """The figure of each cell after each day on which it changed."""
+    opens = pd.DataFrame(
+        {
+            "cell": cell,
+            "since": frame["known_from"].to_numpy(),
+            "wholes": frame["whole"].to_numpy(dtype=np.int64),
+            "parts": 1 - frame["whole"].to_numpy(dtype=np.int64),
+            "units": frame["units"].to_numpy(),
+        }
+    )
+    closes = opens.assign(since=frame["known_to"].to_numpy())
+    closes[["wholes", "parts"]] *= -1
+    both = pd.concat([opens, closes[closes["since"] < STANDING]], ignore_index=True)
+    both["whole_units"], both["part_units"] = both["wholes"] * both["units"], both["parts"] * both["units"]
+    days = both.groupby(["cell", "since"])[["wholes", "parts", "whole_units", "part_units"]].sum()
+    standing = days.groupby(level="cell").cumsum()
+    units = standing["part_units"].where(standing["wholes"] == 0, standing["whole_units"]).astype("float64")
+    units[(standing["wholes"] == 0) & (standing["parts"] == 0)] = np.nan
+    steps = units.rename("units").reset_index()
+    steps["before"] = steps.groupby("cell")["units"].shift(1)
+    steps["first"] = steps.groupby("cell")["units"].transform("first")
+    steps["first_since"] = steps.groupby("cell")["since"].transform("first")
+    opening = steps["since"] == steps["first_since"]
+    same = (steps["units"] == steps["before"]) | (steps["units"].isna() & steps["before"].isna())
+    steps = steps[opening | ~same].copy()
+    steps["step"] = steps.groupby("cell").cumcount()
+    return steps
+
+
+def changes(steps: pd.DataFrame) -> pd.DataFrame:
+    """Every change of a cell after its record was published: the rows of `cells_over_time` with `kind` (`Kind`).
+
+    `relative` is the change on the figure before, as a fraction; NaN where one of the two is missing or the one before
+    is zero. A cell that was renamed and kept its figure is a row of its own, with `since` the day of its first figure.
+    """
+    late = steps["before"].isna() & steps["units"].notna() & (steps["since"] > steps["published"])
+    vanished = steps["units"].isna()
+    revised = steps["before"].notna() & steps["units"].notna()
+    kind = np.select([late, vanished, revised], [Kind.LATE.value, Kind.VANISHED.value, Kind.REVISED.value], default="")
+    found = steps.assign(kind=kind)
+    kept = (found["renamed"] != "") & (found["step"] == 0) & (found["kind"] == "")
+    found.loc[kept, "kind"] = Kind.RENAMED.value
+    merged = kept & (found["model"] != ALL) & found["renamed"].str.contains(";")
+    found.loc[merged, "kind"] = Kind.MERGED.value
+    found.loc[kept, "before"] = found.loc[kept, "units"]
+    found = found[found["kind"] != ""]
+    relative = (found["units"] - found["before"]) / found["before"].where(found["before"] > 0)
+    return found.assign(relative=relative)
+
+
+def outcomes(steps: pd.DataFrame, files: Mapping[tuple[str, str], Vintages]) -> pd.DataFrame:
+    """What has become of each cell until now, one row a cell.
+
+    Columns: those of `RECORD`, maker, model, renamed, first_since; `first` and `last` (units; `last` NaN where it
+    vanished), `relative` (last on first figure, a fraction; NaN where one is missing or the first is zero),
+    `is_revised` (whether its figure was ever changed), `is_late`, `is_judged` (whether a later vintage of its file
+    could have changed it; in a file that is its own history: whether it did), `is_from_start` (its file's first vintage
+    has it already, so that nobody knows what was published before).
+    """
+    last = steps.drop_duplicates("cell", keep="last").set_index("cell")
+    revised = steps["before"].notna() & steps["units"].notna() & (steps["step"] > 0)
+    changed = set(steps.loc[revised, "cell"].tolist())
+    pairs = list(zip(last["source"].astype(str), last["file"].astype(str), strict=True))
+    opened = [_days(files[pair].days[0]) for pair in pairs]
+    closed = [_days(files[pair].days[-1]) for pair in pairs]
+    own = np.array([files[pair].is_own_history for pair in pairs], dtype=np.bool_)
+    is_revised = np.array([cell in changed for cell in last.index], dtype=np.bool_)
+    since = last["first_since"].to_numpy()
+    return last[[*RECORD, "maker", "model", "renamed", "first", "first_since"]].assign(
+        last=last["units"],
+        relative=(last["units"] - last["first"]) / last["first"].where(last["first"] > 0),
+        is_revised=is_revised,
+        is_late=since > last["published"].to_numpy(),
+        is_judged=np.where(own, is_revised, since < np.array(closed, dtype=np.int64)),
+        is_from_start=~own & (since <= np.array(opened, dtype=np.int64)),
+    )
+
+
+def _days(day: date) -> int:
+    return (day - date(1970, 1, 1)).days
+
+
+def typical(cells: pd.DataFrame, files: Mapping[tuple[str, str], Vintages]) -> dict[str, TypicalRevision]:
+    """The typical revision of each source among some cells as `outcomes` gives them, by slug."""
+    own = {source for (source, _), of in files.items() if of.is_own_history}
+    found = {}
+    for source, of_source in cells.groupby(cells["source"].astype(str)):
+        slug = str(source)
+        judged = of_source[of_source["is_judged"]]
+        revised = judged[judged["is_revised"]]
+        median, p90 = typical_size(revised["relative"].abs().dropna().to_numpy())
+        found[slug] = TypicalRevision(
+            judged=len(judged),
+            revised=len(revised),
+            share=len(revised) / len(judged) if len(judged) and slug not in own else None,
+            median=median,
+            p90=p90,
+        )
+    return found
