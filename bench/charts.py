@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import Any
 
 from sqlalchemy import func, insert, literal, select
 
 from bench import serving
 from bench.report import Row
+from dashboard.pages.market import MARKET
 from db import schema
 from db.store import open_engine, writing
 from etl import bundle, pipeline
@@ -68,6 +71,7 @@ def bundled_database(path: Path) -> None:
     engine = open_engine(f"sqlite:///{path}")
     pipeline.create(engine)
     pipeline.load_bundled(engine, bundle.sources(), keep=None, tell=lambda _: None)
+    pipeline.load_curated(engine, keep=None, tell=lambda _: None)
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     engine.dispose()
@@ -111,7 +115,7 @@ class Callback:
     def __init__(self, port: int) -> None:
         self._port = port
         specs = json.loads(serving.get(port, "/_dash-dependencies"))
-        self._spec = next(spec for spec in specs if "plot.figure" in spec["output"])
+        self._spec = next(spec for spec in specs if "address.search" in spec["output"])
 
     def seconds(self, query: str) -> float:
         """How long the answer for a query string takes, to its last byte."""
@@ -119,20 +123,55 @@ class Callback:
         began = perf_counter()
         answer = serving.post(self._port, "/_dash-update-component", body)
         seconds = perf_counter() - began
-        assert json.loads(answer)["response"]["plot"]["figure"]["data"], f"nothing was drawn for '{query}'"
+        drawn = list(_figures(json.loads(answer)["response"]))
+        assert drawn, f"nothing was drawn for '{query}'"
+        assert all(figure["data"] for figure in drawn), f"nothing was drawn for '{query}'"
         return seconds
 
     def body(self, query: str) -> bytes:
         """What the browser posts when the address changes to a query string."""
-        values = {"address.search": f"?{query}" if query else "", "look.data": "light-wide"}
-        outputs = self._spec["output"].strip(".").split("...")
+        values = {
+            "address.search": f"?{query}" if query else "",
+            "address.pathname": MARKET.path,
+            "look.data": "light-wide",
+        }
         request = {
             "output": self._spec["output"],
-            "outputs": [dict(zip(("id", "property"), name.rsplit(".", 1), strict=True)) for name in outputs],
-            "inputs": [
-                {**each, "value": values.get(f"{each['id']}.{each['property']}")} for each in self._spec["inputs"]
-            ],
-            "state": [],
+            "outputs": [_spread(name) for name in self._spec["output"].strip(".").split("...")],
+            **{
+                kind: [_spread(f"{each['id']}.{each['property']}", values) for each in self._spec[kind]]
+                for kind in ("inputs", "state")
+            },
             "changedPropIds": ["address.search"],
         }
         return json.dumps(request).encode()
+
+
+def _figures(part: Any) -> Iterator[dict[str, Any]]:
+    """Every figure in an answer, however deep in its components."""
+    if isinstance(part, dict):
+        if "figure" in part:
+            yield part["figure"]
+        part = list(part.values())
+    if isinstance(part, list):
+        for each in part:
+            yield from _figures(each)
+
+
+_SHOWN: dict[str, list[dict[str, str]]] = {
+    "control": [{"control": name} for name in MARKET.controls],
+    "field": [{"field": name} for name in MARKET.controls],
+    "turn": [{"turn": "first", "section": MARKET.charts[0].slug}],
+    "drawn": [],
+}
+"""The components on the page whose ids are patterns, by the first name in the pattern."""
+
+
+def _spread(name: str, values: dict[str, str] | None = None) -> Any:
+    """A property as the browser names it, a pattern as the list of what it stands for."""
+    component, prop = name.rsplit(".", 1)
+    if component.startswith("{"):
+        kind = next(kind for kind in _SHOWN if f'"{kind}"' in component)
+        return [{"id": each, "property": prop} for each in _SHOWN[kind]]
+    value = {} if values is None else {"value": values.get(name)}
+    return {"id": component, "property": prop, **value}

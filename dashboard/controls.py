@@ -16,7 +16,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dashboard.charts.chart import Chart
-from dashboard.selection import By, InvalidSelection, Measure, PowertrainChoice, Selection, Window
+from dashboard.selection import BasisChoice, By, InvalidSelection, Measure, PowertrainChoice, Selection, Window
 from db.queries import Nouns
 from db.vocabulary import Grain
 
@@ -24,6 +24,7 @@ CONTROLS = (
     "market",
     "makers",
     "models",
+    "basis",
     "by",
     "measure",
     "powertrain",
@@ -43,6 +44,7 @@ _LABELS = {
     "market": "Markets",
     "makers": "Makers",
     "models": "Models",
+    "basis": "Counted as",
     "by": "By",
     "measure": "Measure",
     "powertrain": "Cars",
@@ -54,6 +56,7 @@ _LABELS = {
     "as_of": "As known on",
 }
 _HINTS = {
+    "market": "all markets",
     "makers": "the largest",
     "models": "the largest",
     "since": "YYYY-MM",
@@ -66,6 +69,15 @@ _TITLES = {
     "as_of": "See the figures as they were known at the end of a day, such as 2025-12-31; empty for now",
 }
 _CHOICES: dict[str, tuple[tuple[str, str], ...]] = {
+    "basis": (
+        (BasisChoice.REGISTRATION, "Registrations"),
+        (BasisChoice.RETAIL, "Retail sales"),
+        (BasisChoice.WHOLESALE, "Wholesale"),
+        (BasisChoice.DELIVERY, "Deliveries"),
+        (BasisChoice.PRODUCTION, "Production"),
+        (BasisChoice.EXPORT, "Exports"),
+        (BasisChoice.REPORTED, "Makers' headlines"),
+    ),
     "by": (
         (By.MAKER, "Brand"),
         (By.GROUP, "Group"),
@@ -99,6 +111,7 @@ _CHOICES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 _WORDS: dict[str, Any] = {
+    "basis": BasisChoice,
     "by": By,
     "measure": Measure,
     "powertrain": PowertrainChoice,
@@ -106,7 +119,8 @@ _WORDS: dict[str, Any] = {
     "grain": Grain,
     "window": Window,
 }
-_ALSO_FOUND_AS = {"GB": "UK Great Britain Britain England", "WORLD": "Global", "US": "USA America", "EU": "Europe"}
+_USUAL = BasisChoice.REGISTRATION
+_ALSO_FOUND_AS = {"GB": "UK Great Britain Britain England", "WORLD": "Global", "US": "USA America"}
 
 
 def aria(**names: str) -> dict[str, Any]:
@@ -140,6 +154,7 @@ def values(selection: Selection) -> dict[str, Any]:
         "market": list(selection.market),
         "makers": list(selection.makers),
         "models": list(selection.models),
+        "basis": selection.basis.value,
         "by": selection.by.value,
         "measure": selection.measure.value,
         "powertrain": selection.powertrain.value,
@@ -280,6 +295,7 @@ def summary(selection: Selection, nouns: Nouns, *, names: Sequence[str] = CONTRO
     by = dict(_CHOICES["by"])[selection.by].lower()
     words = {
         "market": ", ".join(markets) if len(markets) <= 2 else f"{len(markets)} markets",
+        "basis": dict(_CHOICES["basis"]).get(selection.basis, "") if selection.basis is not _USUAL else "",
         "powertrain": selection.powertrain.value,
         "measure": dict(_CHOICES["measure"])[selection.measure].lower() + (f" by {by}" if "by" in names else ""),
         "grain": selection.grain.value,
@@ -298,6 +314,18 @@ def _field(name: str, value: Any, chart: Chart, selection: Selection, nouns: Nou
             clearable=name != "market",
             placeholder=_HINTS.get(name, ""),
             maxHeight=360,
+            optionHeight=32,
+            id=control_id(name),
+        )
+    elif name == "basis":
+        control = dcc.Dropdown(
+            options=[
+                {"value": str(word), "label": text, "title": BasisChoice(word).meaning} for word, text in _CHOICES[name]
+            ],
+            value=value,
+            multi=False,
+            clearable=False,
+            searchable=False,
             optionHeight=32,
             id=control_id(name),
         )
@@ -325,7 +353,7 @@ def _field(name: str, value: Any, chart: Chart, selection: Selection, nouns: Nou
             autoComplete="off",
             id=control_id(name),
         )
-    if name in _CHOICES:
+    if name in _CHOICES and name != "basis":
         return html.Fieldset(
             [html.Legend(label), control], id=field_id(name), className=f"field {name}", hidden=is_hidden
         )

@@ -128,6 +128,7 @@ def link(chart: Chart, selection: Selection, *, site: str) -> str:
 def _filename(chart: Chart, selection: Selection, rows: pd.DataFrame, format: Format) -> str:
     """`market-share_DE_2026-06.csv`: the chart, its markets (many are counted), its last period."""
     markets = "-".join(selection.market) if len(selection.market) <= 5 else f"{len(selection.market)}-markets"
+    markets = markets or "all"
     last = str(rows["period_start"].max())[:7]
     return f"{chart.slug}_{markets}_{last}.{format}"
 

@@ -253,7 +253,7 @@ def check(
         print(f"{file}: {_summary(claims)}; 'python -m etl import {file}' loads them")
         _, why_not = imports.amounts_to(claims)
         if why_not:
-            print(f"{file}: no share can be drawn of them: {why_not}")
+            print(f"{file}: makers' own figures, which add up to no market: {why_not}")
 
     _run(work, debug=debug)
 
@@ -314,7 +314,7 @@ def import_file(
         if before and not is_same:
             print(f"{name}: takes the place of {before.file}, imported on {before.known_on}")
         if why_not:
-            print(f"{name}: no share can be drawn of them: {why_not}")
+            print(f"{name}: makers' own figures, which add up to no market: {why_not}")
         changed = "; how it is described has changed" if before and before.source != described else ""
         tally.close(f"nothing new: {file} is loaded already as {name}{changed}")
 

@@ -181,10 +181,11 @@ def curated() -> list[DatedFile]:
 
 def load_curated(engine: Engine, slugs: Iterable[str] | None = None, *, keep: SnapshotStore | None, tell: Tell) -> None:
     """Load the curated files, or those of some sources."""
-    if keep:  # before the figures, so that a rebuild after a crash has them too
-        keep.mark("curated")
     wanted = None if slugs is None else set(slugs)
-    load_dated(engine, [file for file in curated() if wanted is None or file.source.slug in wanted], tell=tell)
+    files = [file for file in curated() if wanted is None or file.source.slug in wanted]
+    if keep and files:  # before the figures, so that a rebuild after a crash has them too
+        keep.mark("curated")
+    load_dated(engine, files, tell=tell)
 
 
 def load_dated(

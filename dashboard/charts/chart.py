@@ -55,7 +55,7 @@ class Badge:
 
 @dataclass(frozen=True)
 class Table:
-    """The figures under a chart: `header` names the columns, each row begins with its period, newest first."""
+    """The figures under a chart: `header` names the columns, each row begins with what it is about."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -121,8 +121,8 @@ class Point:
 
 def source_line(reading: Reading, *, link: str) -> str:
     """The line under a picture: publishers, licence, as known on, and where the live chart is."""
-    named = "; ".join(f"{cited.publisher}, {cited.licence}" for cited in reading.citations)
-    plural = "s" if len(reading.citations) > 1 else ""
+    named = "; ".join(dict.fromkeys(f"{cited.publisher}, {cited.licence}" for cited in reading.citations))
+    plural = "s" if "; " in named else ""
     known = max((cited.known_on for cited in reading.citations), default=None)
     as_of = reading.selection.as_of or known
     return f"Source{plural}: {named}. As known on {as_of}. {link}"

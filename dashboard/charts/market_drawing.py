@@ -23,7 +23,7 @@ from dashboard.charts.market_words import (
     sum_of,
     value_text,
 )
-from dashboard.metrics import Floats
+from dashboard.metrics import GRAIN_MONTHS, Floats
 from dashboard.sales_lines import (
     Line,
     MarketFigures,
@@ -47,29 +47,34 @@ def draw(reading: Reading, look: Look) -> Figure:
 
 def _trend(drawn: Drawn, look: Look) -> Figure:
     figures, selection = drawn.figures, drawn.figures.selection
-    dates = [month_start(int(month)).isoformat() for month in figures.start]
+    at = _with_gaps(figures)
+    dates = [month_start(month).isoformat() for month, _ in at]
     traces: list[dict[str, Any]] = []
     named = bool(selection.makers or selection.models)
     bounded = selection.measure is not Measure.GROWTH
     for line in drawn.lines:
         colour = style.colour(_colour_key(line, selection), look.theme, highlight=named)
         if bounded and _has_visible_band(line, drawn, named):
-            traces += _band(line, dates, colour)
+            traces += _band(line, at, dates, colour)
+        heights = _spread(_visible(line), at)
         traces.append(
             {
                 "type": "scatter",
-                "mode": "lines+markers" if len(dates) <= 24 else "lines",
+                "mode": "lines+markers",
                 "name": style.escape(line.name),
                 "x": dates,
-                "y": _plain(_visible(line)),
+                "y": heights,
                 "line": {
                     "color": colour,
                     "width": 2.5 if _stands_out(line) else 2,
                     "dash": style.dash(_colour_key(line, selection)),
                 },
-                "marker": {"size": 5, "symbol": style.symbol(_colour_key(line, selection))},
-                "customdata": [_point(line, figures, n) for n in range(len(dates))],
-                "text": [_hover(line, n, selection) for n in range(len(dates))],
+                "marker": {
+                    "size": 5 if len(dates) <= 24 else _sizes(heights),
+                    "symbol": style.symbol(_colour_key(line, selection)),
+                },
+                "customdata": [[] if n is None else _point(line, figures, n) for _, n in at],
+                "text": ["" if n is None else _hover(line, n, selection) for _, n in at],
                 "hovertemplate": "%{text}",
                 "connectgaps": False,
             }
@@ -101,6 +106,33 @@ def _trend(drawn: Drawn, look: Look) -> Figure:
     else:
         layout |= {"showlegend": True}
     return {"data": traces, "layout": layout}
+
+
+_Places = list[tuple[int, int | None]]
+"""Months of a time axis, each with its place among the figures' periods; None where a period has no figure at all."""
+
+
+def _with_gaps(figures: MarketFigures) -> _Places:
+    """The periods with a figure, and one without between those that are not neighbours: no line is drawn across it."""
+    length = GRAIN_MONTHS[figures.selection.grain.value]
+    places: _Places = []
+    for n, month in enumerate(figures.start.tolist()):
+        if n and month > int(figures.start[n - 1]) + length:
+            places.append((int(figures.start[n - 1]) + length, None))
+        places.append((month, n))
+    return places
+
+
+def _spread(values: Floats, at: _Places) -> list[float | None]:
+    """Values along a time axis with its gaps, as Plotly takes them."""
+    plain = _plain(values)
+    return [None if n is None else plain[n] for _, n in at]
+
+
+def _sizes(heights: Sequence[float | None]) -> list[int]:
+    """The marker of each point of a line: none within the line, one where a point stands alone and no line shows it."""
+    beside = [None, *heights, None]
+    return [5 if before is None and after is None else 0 for before, after in zip(beside[:-2], beside[2:], strict=True)]
 
 
 def _visible(line: Line) -> Floats:
@@ -258,7 +290,7 @@ def _has_visible_band(line: Line, drawn: Drawn, named: bool) -> bool:
     return bool(width.max() <= limit) and bool(width.max() > 0.005 * top)
 
 
-def _band(line: Line, dates: Sequence[str], colour: str) -> list[dict[str, Any]]:
+def _band(line: Line, at: _Places, dates: Sequence[str], colour: str) -> list[dict[str, Any]]:
     common = {
         "type": "scatter",
         "mode": "lines",
@@ -269,10 +301,10 @@ def _band(line: Line, dates: Sequence[str], colour: str) -> list[dict[str, Any]]
         "connectgaps": False,
     }
     return [
-        common | {"y": _plain(line.low)},
+        common | {"y": _spread(line.low, at)},
         common
         | {
-            "y": _plain(line.high),
+            "y": _spread(line.high, at),
             "fill": "tonexty",
             "fillcolor": "rgba(0,0,0,0)",
             "fillpattern": style.hatch(colour),

@@ -31,19 +31,20 @@ _CARS = {
     PowertrainChoice.ALL: "cars",
 }
 
-_CARS_LONG = {
-    PowertrainChoice.BEV: "battery-electric passenger cars (BEV)",
-    PowertrainChoice.PHEV: "plug-in hybrid passenger cars (PHEV)",
-    PowertrainChoice.NEV: "new-energy passenger cars (NEV: battery, plug-in hybrid and, where stated, fuel cell)",
-    PowertrainChoice.ALL: "all passenger cars",
+_KIND = {
+    PowertrainChoice.BEV: "BEV",
+    PowertrainChoice.PHEV: "PHEV",
+    PowertrainChoice.NEV: "NEV",
+    PowertrainChoice.ALL: "car",
 }
 
 _WINDOW = {
-    Window.NONE: "",
-    Window.THREE_MONTHS: "three-month sums",
-    Window.TTM: "trailing twelve months",
-    Window.YTD: "year to date",
+    Window.NONE: ("", ""),
+    Window.THREE_MONTHS: ("three-month sums", "three months"),
+    Window.TTM: ("trailing twelve months", "twelve months"),
+    Window.YTD: ("year to date", "year to date"),
 }
+"""How periods are put together, in full and where there is little room."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,11 @@ class Drawn:
 
 
 def folded_lines(drawn: Drawn) -> list[Line]:
-    """The named entities at the end of the range that are not drawn."""
+    """The named entities at the end of the range that are not drawn and can be put together; no makers' own figures."""
+    return [] if drawn.figures.is_own else _not_drawn(drawn)
+
+
+def _not_drawn(drawn: Drawn) -> list[Line]:
     drawn_keys = {(line.maker, line.model) for line in drawn.lines}
     return [
         line
@@ -72,18 +77,24 @@ def title(drawn: Drawn) -> str:
     """
     figures, selection = drawn.figures, drawn.figures.selection
     when, cars = period_name(figures, -1), cars_name(figures)
+    is_finished = not figures.unfinished[-1]
+    if not is_finished:
+        when += " (incomplete)"
     ranked = _ranked(drawn)
     if not ranked:
-        return _shortest(f"{cars}: nothing of what was asked for is published for {when}", cars)
+        return _shortest(f"{_first_up(cars)}: nothing of what was asked for is published for {when}", _first_up(cars))
     if selection.measure is Measure.GROWTH:
-        return _growth_title(ranked, when=when, cars="" if selection.by is By.MARKET else f"{cars}, ")
+        counted = f"{_CARS[selection.powertrain]}{_COUNTED[selection.basis]}"
+        return _growth_title(ranked, when=when, cars=_first_up(counted if selection.by is By.MARKET else cars))
     if selection.by is By.MARKET:
         return _market_title(ranked, figures, when=when)
+    if selection.basis is BasisChoice.REPORTED:
+        return _headline_title(ranked, figures, when=when)
     first, amount = ranked[0], amount_text(ranked[0], -1, selection)
     of = f" of all {_CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
     change = _year_change(first, figures)
     whole = not (selection.makers or selection.models or figures.is_own)
-    if whole and _leads(first, figures):
+    if whole and is_finished and _leads(first, figures):
         second = f"; {ranked[1].name} {amount_text(ranked[1], -1, selection)}" if len(ranked) > 1 else ""
         return _shortest(
             f"{first.name} leads {cars} in {when}: {amount}{of}{change}{second}",
@@ -134,6 +145,7 @@ def _leads(first: Line, figures: MarketFigures) -> bool:
 def _growth_title(ranked: Sequence[Line], *, when: str, cars: str) -> str:
     """The strongest and the weakest change among those whose sign the bounds leave certain."""
     when = when.removeprefix("the ")
+    cars = f"{cars}, "
     certain = [line for line in ranked if line.low[-1] > 0 or line.high[-1] < 0 or not is_open(line, Measure.GROWTH)]
     if not certain:
         only = ranked[0]
@@ -154,6 +166,25 @@ def _growth_title(ranked: Sequence[Line], *, when: str, cars: str) -> str:
     )
 
 
+def _headline_title(ranked: Sequence[Line], figures: MarketFigures, *, when: str) -> str:
+    """Makers' headline figures with what each counts, by name: figures on unlike bases have no order of size."""
+    cars = _first_up(f"{place_name(figures)} {_CARS[figures.selection.powertrain]}")
+    shown = sorted(ranked[:2], key=lambda line: line.name)
+    parts = [f"{line.name} {amount_text(line, -1, figures.selection)}" for line in shown]
+    unlike = " – unlike bases" if len({line.basis for line in shown}) > 1 else ""
+    when = when.removeprefix("the ")
+    return _shortest(
+        f"{cars}, {when}: {', '.join(parts)}{unlike}",
+        f"{when}: {', '.join(parts)}{unlike}",
+        f"{cars}, {when}: {parts[0]}",
+        f"{when}: {parts[0]}",
+    )
+
+
+def _first_up(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _grown(line: Line) -> str:
     """A change whose sign is certain: '+12.3 %', or the end of it that is."""
     if not is_open(line, Measure.GROWTH):
@@ -171,16 +202,18 @@ def _market_title(ranked: Sequence[Line], figures: MarketFigures, *, when: str) 
     if len(selection.makers) == 1:
         who = f"{maker_name(selection.makers[0], selection, figures.nouns)}: "
     elif not selection.makers:
-        cars = _CARS[selection.powertrain]
+        cars = f"{_CARS[selection.powertrain]}{_COUNTED[selection.basis]}"
         is_of_sum = selection.measure is Measure.SHARE and not is_within_market(selection)
-        who = f"Of {len(selection.market)} markets' {cars}: " if is_of_sum else f"{cars}: "
+        if is_of_sum and len(selection.market) == 1:
+            return _shortest(f"{entities[0].name} is the only market chosen: 100 % of its own {cars} in {when}")
+        who = f"Of {len(selection.market)} markets' {cars}: " if is_of_sum else f"{_first_up(cars)}: "
     of = f" of all {_CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
     parts = [f"{line.name} {amount_text(line, -1, selection)}" for line in entities]
     return _shortest(
         f"{who}{parts[0]}{of}, {', '.join(parts[1:3])} in {when}"
         if len(parts) > 1
         else f"{who}{parts[0]}{of} in {when}",
-        f"{who}{parts[0]}{of}, {parts[1]} in {when}" if len(parts) > 1 else parts[0],
+        *([f"{who}{parts[0]}{of}, {parts[1]} in {when}"] if len(parts) > 1 else []),
         f"{who}{parts[0]}{of} in {when}",
         f"{parts[0]} in {when}",
     )
@@ -237,6 +270,8 @@ def _year_change(line: Line, figures: MarketFigures) -> str:
     if not len(before) or figures.selection.measure is not Measure.SHARE:
         return ""
     then = int(before[0])
+    if line.sources[then] != line.sources[-1] or figures.unfinished[[then, -1]].any():
+        return ""  # Two publishers, or a part and a whole, are no change.
     change = float(line.value[-1] - line.value[then])
     least, most = float(line.low[-1] - line.high[then]), float(line.high[-1] - line.low[then])
     if np.isnan(change) or not (least > 0 or most < 0) or most - least > 0.001:
@@ -272,14 +307,14 @@ _COUNTED = {
 
 
 _FIGURES = {
-    BasisChoice.REGISTRATION: "Registrations",
-    BasisChoice.INSURANCE: "Insurances",
-    BasisChoice.PRODUCTION: "Production",
-    BasisChoice.WHOLESALE: "Wholesale",
-    BasisChoice.EXPORT: "Exports",
-    BasisChoice.RETAIL: "Retail sales",
-    BasisChoice.DELIVERY: "Deliveries",
-    BasisChoice.REPORTED: "Makers' own headline figures",
+    BasisChoice.REGISTRATION: "registrations",
+    BasisChoice.INSURANCE: "insurances",
+    BasisChoice.PRODUCTION: "production",
+    BasisChoice.WHOLESALE: "wholesale",
+    BasisChoice.EXPORT: "exports",
+    BasisChoice.RETAIL: "retail sales",
+    BasisChoice.DELIVERY: "deliveries",
+    BasisChoice.REPORTED: "headline figures",
 }
 
 
@@ -298,30 +333,48 @@ def place_name(figures: MarketFigures) -> str:
 
 
 def subtitle(figures: MarketFigures) -> str:
+    """Geography, powertrain, basis, measure, unit and smoothing, in at most 90 characters.
+
+    Where the names of many markets have no room, their codes stand for them, and the notes name them.
+    """
     selection = figures.selection
-    names = [figures.nouns.markets[code] for code in selection.market]
-    where = ", ".join(names) if selection.by is By.MARKET else " + ".join(names)
-    cars = _CARS_LONG[selection.powertrain]
-    if selection.measure is Measure.SHARE:
-        whole = (
-            _CARS_LONG[selection.denominator] if selection.denominator is not selection.powertrain else "the same cars"
-        )
-        of = "the markets' sum" if selection.by is By.MARKET and not is_within_market(selection) else whole
-        what = f"Share of {_FIGURES[selection.basis].lower()}, {cars}" + (
-            f", in % of {of}" if of != "the same cars" else ", in %"
-        )
-    elif selection.measure is Measure.GROWTH:
-        what = f"{_FIGURES[selection.basis]} of {cars}, change on the same period a year before, in %"
-    else:
-        what = f"{_FIGURES[selection.basis]} of {cars}, in cars"
-    who = {By.MAKER: "by maker (brand)", By.GROUP: "by group", By.MODEL: "by model", By.MARKET: "by market"}[
-        selection.by
-    ]
-    if selection.by is By.MARKET and selection.makers:
-        who += ", " + ", ".join(maker_name(slug, selection, figures.nouns) for slug in selection.makers)
-    smoothing = _WINDOW[selection.window]
+    who = {By.MAKER: "by maker", By.GROUP: "by group", By.MODEL: "by model", By.MARKET: "by market"}[selection.by]
+    makers = [maker_name(slug, selection, figures.nouns) for slug in selection.makers]
+    named = f", {', '.join(makers)}" if selection.by is By.MARKET and makers else ""
+    counted = f", {len(makers)} makers" if named else ""
+    what = f"Passenger {_KIND[selection.powertrain]} {_FIGURES[selection.basis]} {who}"
     grain = {"month": "monthly", "quarter": "quarterly", "year": "yearly"}[selection.grain.value]
-    return f"{where}. {what}, {who}; {grain}{', ' + smoothing if smoothing else ''}"
+    window, brief = _WINDOW[selection.window]
+    full, short = f"{grain}, {window}" if window else grain, brief or grain
+    return _shortest(
+        *(
+            f"{where}. {what}{of}, {_measure_text(selection)}; {when}"
+            for where in _places(figures)
+            for of in dict.fromkeys((named, counted))
+            for when in dict.fromkeys((full, short))
+        )
+    )
+
+
+def _places(figures: MarketFigures) -> tuple[str, ...]:
+    """The markets by name, by code and by number: side by side with commas, otherwise as a sum."""
+    codes = figures.selection.market
+    between = ", " if figures.selection.by is By.MARKET else " + "
+    names = between.join(figures.nouns.markets[code] for code in codes)
+    return (names, between.join(codes), *([f"{len(codes)} markets"] if len(codes) > 1 else []))
+
+
+def _measure_text(selection: Selection) -> str:
+    if selection.measure is Measure.GROWTH:
+        return "change on the year in %"
+    if selection.measure is not Measure.SHARE:
+        return "in cars"
+    if selection.by is By.MARKET and not is_within_market(selection):
+        return "share of the sum in %"
+    if selection.denominator is selection.powertrain:
+        return "share in %"
+    whole = {PowertrainChoice.ALL: "all passenger cars", PowertrainChoice.NEV: "all passenger NEVs"}
+    return f"share of {whole[selection.denominator]} in %"
 
 
 def _rest_share(figures: MarketFigures) -> float | None:
@@ -352,6 +405,9 @@ def badge(drawn: Drawn, *, today: date) -> Badge:
     late = _overdue(figures, on=figures.selection.as_of or today)
     if late:
         parts.append("overdue")
+    if figures.unfinished[-1]:
+        parts.append("incomplete")
+        late = f"{late} The last period is not yet published in full.".strip()
     if not _open_lines(drawn):
         return Badge(text=" · ".join(parts), amber=bool(late), reason=late)
     marks = "≥ marks a lower bound, ≤ what is not named and could be anything up to there"
@@ -391,17 +447,18 @@ def notes(drawn: Drawn) -> tuple[str, ...]:
             f"{what} publisher's unnamed rest could hide more. {subject}{widest.name} lies between {low} and {high}."
         )
     notes += _fold_notes(drawn)
+    notes += _coverage_notes(figures)
     notes += _reach_notes(figures)
     if selection.powertrain is PowertrainChoice.BEV:
         notes.append("Plug-in hybrids are not in these figures.")
-    notes += [f"Publisher's remark on some periods: {remark}" for remark in figures.remarks[:2]]
+    notes += [f"On some periods: {remark}." for remark in figures.remarks[:2]]
     return tuple(notes)
 
 
 def _fold_notes(drawn: Drawn) -> list[str]:
     selection = drawn.figures.selection
-    folded = folded_lines(drawn)
-    if selection.measure is Measure.GROWTH:
+    folded = _not_drawn(drawn)
+    if selection.measure is Measure.GROWTH or drawn.figures.is_own:
         return [f"Not drawn: {len(folded)} others; all are in the download."] if folded else []
     own_rests = [line for line in folded if line.is_own_rest]
     smaller = [line for line in folded if not line.is_own_rest]
@@ -414,6 +471,28 @@ def _fold_notes(drawn: Drawn) -> list[str]:
     if own_rests:
         together = value_text(sum_of(own_rests), selection.measure)
         notes.append(f"Not drawn: named makers' unnamed models, together {together}.")
+    return notes
+
+
+def _coverage_notes(figures: MarketFigures) -> list[str]:
+    """What keeps lines or periods from being compared: unlike bases, incomplete records, a change of publisher."""
+    selection, notes = figures.selection, []
+    bases = sorted({line.basis for line in figures.entities})
+    if len(bases) > 1:
+        notes.append(
+            f"Unlike bases ({' and '.join(bases)}): the lines stand side by side, and are neither added nor ranked."
+        )
+    if not figures.is_own and any(len(set(line.sources[~np.isnan(line.value)].tolist())) > 1 for line in figures.lines):
+        notes.append("Publishers change along the lines: a step from one to the next need not be one of the market.")
+    if len(selection.market) > 1 and subtitle(figures).startswith(f"{len(selection.market)} markets"):
+        notes.append(f"Markets: {', '.join(figures.nouns.markets[code] for code in selection.market)}.")
+    unfinished = np.flatnonzero(figures.unfinished)
+    if len(unfinished):
+        first, last = (
+            style.period_text(month_start(int(figures.start[at])), selection.grain.value) for at in unfinished[[0, -1]]
+        )
+        when = f"in periods from {first} to {last}" if first != last else f"in {last}"
+        notes.append(f"Records are incomplete {when}: they are marked, and not compared with complete ones.")
     return notes
 
 

@@ -271,7 +271,7 @@ def draw(reading: Reading, look: Look) -> Figure:
     written: list[dict[str, Any]] = []
     for n, each in enumerate(sources):
         said = {
-            "text": style.escape(''),
+            "text": style.escape(each.state),
             "font": {
                 "size": font,
                 "color": ink.amber_text if each.is_overdue else ink.quiet,

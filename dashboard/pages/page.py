@@ -72,7 +72,9 @@ class Page:
         told: dict[str, str] = {}
         for chart in self.charts:
             told |= parse_qsl(now.query(defaults=chart.defaults), keep_blank_values=True)
-        return urlencode([(name, told[name]) for name in NAMES if name in told and name in named], safe=",")
+        said = [(name, told[name]) for name in NAMES if name in told and name in named]
+        # An emptied box of markets is each chart's own choice again: a link cannot name no market.
+        return urlencode([(name, value) for name, value in said if value or name != "market"], safe=",")
 
     def link(self, query: str, chart: Chart) -> str:
         """The address of a chart's card: its anchor, unless the page begins with it."""

@@ -253,11 +253,11 @@ def test_a_publishers_remark_is_printed_where_it_applies(empty_engine: Engine) -
         cited="https://a.example (includes vans)",
     )
     reading = read(empty_engine)
-    assert "Publisher's remark on some periods: includes vans" in reading.notes
+    assert "On some periods: includes vans." in reading.notes
 
 
 def test_a_remark_on_other_years_is_left_out(bundled_engine: Engine) -> None:
-    remark = "Publisher's remark on some periods: includes commercial vehicles"
+    remark = "On some periods: includes commercial vehicles."
     with bundled_engine.connect() as connection:
         last = connection.execute(
             text(

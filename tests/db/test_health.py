@@ -316,6 +316,8 @@ def test_a_refused_file_counts_until_a_good_one_replaces_it(empty_engine: Engine
         (refused,) = refused_files(connection)
         assert refused.is_replaced
         assert refused_files(connection, as_of=date(2026, 3, 1)) == ()
+    load(empty_engine, good.replace(": 50", ": -1"), day=4)
+    assert of(empty_engine).refused_files == 1, "the good one came before it"
 
 
 # Cross-checks
