@@ -26,7 +26,7 @@ from db.schema import (
     snapshot,
     source,
 )
-from db.store import Source, explained, ready
+from db.store import CrossCheck, Difference, Source, explained, ready
 from db.vocabulary import OPEN_END, Cadence, Grain, Obtained, SnapshotStatus, States
 
 _OWN_HISTORY = (Obtained.CURATED, Obtained.IMPORTED)
@@ -379,48 +379,23 @@ def _rejected(
     return tuple(RejectedRow(**row) for row in connection.execute(query).mappings())
 
 
-@dataclass(frozen=True)
-class CrossCheck:
-    """A rule by which figures are checked against each other: how many pairs were compared, and how many differ."""
-
-    rule: str
-    meaning: str
-    checked: int
-    differing: int
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Two figures that should be the same: `stated` by a source, `computed` from others; cars."""
-
-    rule: str
-    source: str
-    market: str
-    basis: str
-    powertrain: str
-    maker: str
-    period_start: date
-    grain: str
-    stated: int
-    computed: int
-    note: str
-
-
 def cross_checks(connection: Connection) -> tuple[CrossCheck, ...]:
-    """The rules that figures were checked by, in alphabetical order."""
-    rows = connection.execute(select(cross_check).order_by(cross_check.c.rule))
-    return tuple(CrossCheck(**row) for row in rows.mappings())
-
-
-def differences(connection: Connection, *, limit: int | None = None) -> tuple[Difference, ...]:
-    """Where checked figures differ: by rule, the newest period first; the first `limit`."""
+    """The rules that figures were held to, in alphabetical order, each with what differs, the newest period first."""
     table = cross_check_difference
-    query = (
-        select(*(table.c[field.name] for field in fields(Difference)))
-        .order_by(table.c.rule, table.c.period_start.desc(), table.c.id)
-        .limit(limit)
+    differing: dict[str, list[Difference]] = {}
+    for row in connection.execute(select(table).order_by(table.c.period_start.desc(), table.c.id)).mappings():
+        of = {field.name: row[field.name] for field in fields(Difference)}
+        differing.setdefault(row["rule"], []).append(Difference(**of))
+    rules = connection.execute(select(cross_check).order_by(cross_check.c.rule))
+    return tuple(
+        CrossCheck(
+            rule=row["rule"],
+            meaning=row["meaning"],
+            checked=row["checked"],
+            differences=tuple(differing.get(row["rule"], ())),
+        )
+        for row in rules.mappings()
     )
-    return tuple(Difference(**row) for row in connection.execute(query).mappings())
 
 
 def status(engine: Engine, *, on: date) -> dict[str, Any]:

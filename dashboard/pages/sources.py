@@ -21,8 +21,8 @@ from dashboard.pages.card import outside
 from dashboard.pages.page import Page, Site
 from dashboard.selection import InvalidSelection, Selection
 from db import health
-from db.health import CrossCheck, Difference, RejectedRow, SourceHealth
-from db.store import explained, ready
+from db.health import RejectedRow, SourceHealth
+from db.store import CrossCheck, explained, ready
 from db.vocabulary import Basis, States
 
 LISTED = 50
@@ -46,14 +46,13 @@ def below(site: Site, query: str) -> Sequence[Component]:
         rejected = health.rejected_rows(connection, as_of=as_of, limit=LISTED)
         refused = health.refused_files(connection, as_of=as_of)
         checks = health.cross_checks(connection)
-        differences = health.differences(connection, limit=LISTED)
     on = as_of or site.today()
     loaded = [of for of in sources if of.last_snapshot or of.refused_files]
     return [
         _section("every-source", "Every source", _sources(loaded, on=on)),
         _section("rejected-rows", "Rejected rows", _rejected(rejected, count=sum(of.rows.rejected for of in loaded))),
         _section("refused-files", "Refused files", _refused(refused)),
-        _section("cross-checks", "Cross-checks", _checks(checks, differences, as_of=as_of)),
+        _section("cross-checks", "Cross-checks", _checks(checks, as_of=as_of)),
     ]
 
 
@@ -168,21 +167,23 @@ def _were(count: int) -> str:
 # Cross-checks
 
 
-def _checks(checks: Sequence[CrossCheck], differences: Sequence[Difference], *, as_of: date | None) -> list[Component]:
+def _checks(checks: Sequence[CrossCheck], *, as_of: date | None) -> list[Component]:
     if not checks:
         return [html.P("No figures have been checked against each other yet.")]
     parts: list[Component] = [html.P("These are of the figures as known now.")] if as_of else []
-    rows = [(each.rule, each.meaning, f"{each.checked:,}", f"{each.differing:,}") for each in checks]
+    rows = [(each.rule, each.meaning, f"{each.checked:,}", f"{len(each.differences):,}") for each in checks]
     parts.append(_table(("Rule", "Meaning", "Checked", "Differing"), rows, numbers=(2, 3)))
-    count = sum(each.differing for each in checks)
-    if not count:
+    if not any(each.differences for each in checks):
         return [*parts, html.P("All of them agree.")]
-    said = f"{count:,} {_plural('pair', count)} {'differs' if count == 1 else 'differ'}."
-    parts.append(html.P(said if len(differences) >= count else f"{said} The first {len(differences):,} are listed."))
-    names = ("Rule", "Source", "Market", "Basis", "Cars", "Maker", "Period", "Stated", "Computed", "Note")
+    return [*parts, *(_differing(each) for each in checks if each.differences)]
+
+
+def _differing(check: CrossCheck) -> Component:
+    """What differs of one rule, the newest first."""
+    count, shown = len(check.differences), check.differences[:LISTED]
+    names = ("Source", "Market", "Basis", "Cars", "Maker", "Period", "Stated", "Computed", "Note")
     cells = [
         (
-            each.rule,
             each.source,
             each.market,
             each.basis,
@@ -193,9 +194,16 @@ def _checks(checks: Sequence[CrossCheck], differences: Sequence[Difference], *, 
             f"{each.computed:,}",
             each.note,
         )
-        for each in differences
+        for each in shown
     ]
-    return [*parts, _table(names, cells, numbers=(7, 8))] if cells else parts
+    more = [html.P(f"The newest {len(shown):,} are listed.")] if count > len(shown) else []
+    heading = f"{check.rule}: {count:,} {_plural('pair', count)} {'differs' if count == 1 else 'differ'}"
+    # Few are what a reader looks for; many have one cause, which the note says.
+    return html.Details([html.Summary(heading), *more, _table(names, cells, numbers=(6, 7))], open=count <= _FEW)
+
+
+_FEW = 10
+"""Differences of one rule that are shown without being asked for."""
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = ()) -> Component:

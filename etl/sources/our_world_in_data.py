@@ -21,7 +21,7 @@ from db.store import Source
 from db.vocabulary import Cadence, Powertrain, States
 from etl.claims import Claims
 from etl.snapshots import Get, Refused, Request, Snapshot
-from etl.sources.iea_global_ev_data import Unreadable, YearlyFigure, cars, share, unknown_market, year, yearly_claims
+from etl.yearly_table import Unreadable, YearlyFigure, cars, share, unknown_market, year, yearly_claims
 
 SOURCE: Final = Source(
     slug="our-world-in-data",

@@ -139,8 +139,8 @@ def test_cross_checks_are_listed_with_what_differs(empty_engine: Engine, differi
     words = section(empty_engine, "cross-checks")
     assert f"sums parts add up 2 {differing}" in words
     if differing:
-        assert "1 pair differs." in words
-        assert "sums made-up DE registration BEV tesla Q1 2026 3,000 2,000 restated since" in words
+        assert "sums: 1 pair differs" in words
+        assert "made-up DE registration BEV tesla Q1 2026 3,000 2,000 restated since" in words
         assert "as known now" in section(empty_engine, "cross-checks", "as_of=2026-03-01")
     else:
         assert "All of them agree." in words
