@@ -180,13 +180,24 @@ def load(
     _run(work, debug=debug)
 
 
+def _load_shipped(engine: Engine, slugs: list[str], *, keep: SnapshotStore, tally: _Tally) -> None:
+    """The figures that ship with the project: bundled ones and curated ones."""
+    pipeline.load_bundled(engine, [s for s in slugs if s in bundled.sources()], keep=keep, tell=tally)
+    pipeline.load_curated(engine, slugs, keep=keep, tell=tally)
+
+
 def _load_at_hand(engine: Engine, asked: list[str] | None, *, keep: SnapshotStore, tally: _Tally) -> None:
     """What needs no network: figures that ship with the project, kept snapshots and imports, of all or some sources."""
     slugs = _sources(asked)
-    pipeline.load_bundled(engine, [s for s in slugs if s in bundled.sources()], keep=keep, tell=tally)
-    pipeline.load_curated(engine, slugs, keep=keep, tell=tally)
+    _load_shipped(engine, slugs, keep=keep, tally=tally)
     pipeline.load(engine, (s for s in keep.kept() if s.source in slugs), keep=None, tell=tally)
-    pipeline.load_dated(engine, [] if asked else imports.kept(keep), tell=tally)
+    for name in [] if asked else imports.slugs(keep):
+        try:
+            mine = imports.named(keep, name)
+        except Refused as damaged:
+            tally(Refusal(name, str(damaged)))
+        else:
+            pipeline.load_dated(engine, [mine] if mine else [], tell=tally)
 
 
 @app.command()
@@ -214,17 +225,20 @@ def fetch(
     def work(engine: Engine, keep: SnapshotStore) -> None:
         pipeline.create(engine)
         with _Tally() as tally, Web(now=_now, limits=limits, tell=tally.say) as web:
-            # What is at hand is older than what is downloaded now: it comes first.
-            _load_at_hand(engine, source, keep=keep, tally=tally)
             if history:
+                _load_shipped(engine, _sources(source), keep=keep, tally=tally)
                 found = open_ev_charts.history(web=web, known=keep, today=today)
                 kept = pipeline.keep_history(_fetched(found), keep=keep, tell=tally)
                 if kept:
                     _say(f"kept {kept:,} past snapshots; putting them in their places")
                     tally.begin_anew()
                     pipeline.rebuild(engine, keep=keep, imported=imports.kept(keep), tell=tally)
+                else:  # where an earlier run ended before its rebuild, this says so
+                    _load_at_hand(engine, source, keep=keep, tally=tally)
                 tally.close("nothing new: every month of the history is kept already")
                 return
+            # What is at hand is older than what is downloaded now: it comes first.
+            _load_at_hand(engine, source, keep=keep, tally=tally)
             for slug in slugs:
                 connector = pipeline.connector(slug)
                 tally.say(f"{slug}: asking {connector.SOURCE.publisher} what has changed")

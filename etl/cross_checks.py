@@ -150,19 +150,24 @@ def _overseas_within_world(claims: pd.DataFrame) -> CrossCheck:
 
 
 def _electric_within_all(claims: pd.DataFrame) -> CrossCheck:
-    """A maker's electric cars are no more than all of its cars in the same market, period and source."""
+    """A maker's electric cars are no more than all of its cars in the same market, period and source.
+
+    Where a maker's total stands beside its models, it alone counts.
+    """
     counted = claims[
         (claims["states"] == States.MARKET)
         & claims["powertrain"].isin([Powertrain.BEV, Powertrain.ALL])
         & (claims["maker"] != OTHER)
     ]
     codes = {name: counted[name].cat.codes.to_numpy().astype(np.int64) for name in _CELL}
-    cell = counted["month"].to_numpy() * 13 + codes["grain"]
-    for name in ("source", "market", "basis", "maker"):
+    cell = counted["month"].to_numpy()
+    for name in _CELL:
         cell = cell * (len(counted[name].cat.categories) + 1) + codes[name]
     cells, place = np.unique(cell, return_inverse=True)
-    units = counted["units"].to_numpy()
     is_all = (counted["powertrain"] == Powertrain.ALL).to_numpy()
+    is_total = (counted["model"] == ALL).to_numpy()
+    has_total = np.bincount(place[is_total] * 2 + is_all[is_total], minlength=2 * len(cells)) > 0
+    units = np.where(is_total | ~has_total[place * 2 + is_all], counted["units"].to_numpy(), 0)
     all_cars = np.bincount(place[is_all], weights=units[is_all], minlength=len(cells))
     electric = np.bincount(place[~is_all], weights=units[~is_all], minlength=len(cells))
     both = (np.bincount(place[is_all], minlength=len(cells)) > 0) & (
@@ -187,7 +192,7 @@ def _rows(frame: pd.DataFrame) -> Iterator[Any]:
     return iter(frame.itertuples())
 
 
-_CELL: Final = ("source", "market", "basis", "maker", "grain")
+_CELL: Final = ("source", "market", "basis", "vehicle_scope", "maker", "grain")
 
 
 def _unequal(stated: float, computed: float) -> bool:

@@ -385,13 +385,10 @@ def _day(number: int) -> date:
 def _notes(found: Conflicts) -> tuple[str, ...]:
     notes = []
     sources = {figured.source for pair in found.pairs for figured in (pair.chosen, pair.other)}
-    rounded = sum(pair.is_rounding for pair in found.pairs)
-    if rounded:
-        agreeing = len(found.pairs) - len(found.differing)
-        notes.append(
-            f"{agreeing:,} agree (hollow), {rounded:,} of them only because their publisher rounds to two significant "
-            "digits."
-        )
+    agreeing, rounded = len(found.pairs) - len(found.differing), sum(pair.is_rounding for pair in found.pairs)
+    if found.pairs:
+        only = f", {rounded:,} of them only because their publisher rounds to two significant digits" if rounded else ""
+        notes.append(f"{agreeing:,} agree (hollow){only}. In each row older periods stand above.")
     sums = sorted({pair.kind.value for pair in found.pairs} - {Kind.SAME.value})
     if sums:
         notes.append(f"Some figures are added up to be compared ({', '.join(sums)}): only where all parts are there.")

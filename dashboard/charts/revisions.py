@@ -29,7 +29,7 @@ from dashboard.revisions import (
     typical,
     under_latest_names,
 )
-from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Refusal, Selection
+from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Refusal, Selection, Window
 from dashboard.style import Figure, Look
 from db import Connection, queries
 from db.queries import Citation, Nouns
@@ -147,17 +147,32 @@ def _check(connection: Connection, selection: Selection, nouns: Nouns) -> None:
             nearest=replace(selection, by=By.MAKER),
         )
     published = queries.published(connection, markets=selection.market)
-    # Markets stand side by side here and are never added, and a model's claims are read whatever is drawn.
-    is_reported = selection.basis is BasisChoice.REPORTED
-    asked = replace(selection, by=By.MAKER if is_reported else By.MARKET, makers=(), models=(), measure=Measure.UNITS)
-    try:
-        check_sales(asked, nouns, published, measures=MEASURES)
-    except Refusal as refused:
-        if refused.nearest is not None:
-            refused.nearest = replace(
-                refused.nearest, by=selection.by, makers=selection.makers, models=selection.models
-            )
-        raise
+    refusals: dict[str, Refusal] = {}
+    for code in selection.market:
+        # Markets stand side by side here and are never added, and a model's claims are read whatever is drawn.
+        asked = replace(
+            selection,
+            market=(code,),
+            by=By.MAKER,
+            makers=(),
+            models=(),
+            of=None,
+            window=Window.NONE,
+            measure=Measure.UNITS,
+        )
+        try:
+            check_sales(asked, nouns, published, measures=MEASURES)
+        except Refusal as refused:
+            refusals[code] = refused
+    if not refusals:
+        return
+    first = next(iter(refusals.values()))
+    others = tuple(code for code in selection.market if code not in refusals)
+    if others:
+        first.nearest = replace(selection, market=others)
+    elif first.nearest is not None:
+        first.nearest = replace(first.nearest, by=selection.by, makers=selection.makers, models=selection.models)
+    raise first
 
 
 def _found(
@@ -272,12 +287,13 @@ def title(found: Revisions, selection: Selection) -> str:
     """How much was revised and typically by how much, in at most 90 characters; neutral where nothing was."""
     count = len(found.judged)
     what = f"{count:,} {_figures_name(found, selection)}"
+    only = f"The one judged {_figures_name(found, selection).replace('figures', 'figure', 1)}"
     renamed = len({(each.old, each.new) for each in found.renames})
     names = f"; {renamed} name{'s' if renamed > 1 else ''} changed" if renamed else ""
     if not len(found.revised):
-        none = f"None of {what} was revised" if count > 1 else f"The one judged of the {what[2:]} was not revised"
+        none = f"None of {what} was revised" if count > 1 else f"{only} was not revised"
         return _shortest(f"{none} after publication{names}", f"{none}{names}", none)
-    part = f"{len(found.revised):,} of {what}"
+    part = f"{len(found.revised):,} of {what}" if count > 1 else only
     were = "were" if len(found.revised) > 1 else "was"
     median, _ = found.sizes
     if median is None:

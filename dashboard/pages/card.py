@@ -319,8 +319,11 @@ def _sources(reading: Reading) -> Component:
     parts: list[Any] = ["Source: " if len(reading.citations) == 1 else "Sources: "]
     for n, cited in enumerate(reading.citations):
         parts += ["; "] if n else []
-        parts += [outside(cited.title, cited.url), f" ({cited.publisher}), "]
-        parts.append(outside(cited.licence, cited.licence_url))
+        if cited.title in cited.publisher:
+            parts.append(outside(cited.publisher, cited.url))
+        else:
+            parts += [outside(cited.title, cited.url), f", {cited.publisher}"]
+        parts += [", ", outside(cited.licence, cited.licence_url)]
         parts += [f". {cited.warning}".removesuffix(".")] if cited.warning else []
     parts.append(f". As known on {known_on(reading)}.")
     return html.P(parts, className="source")
