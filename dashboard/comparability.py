@@ -6,7 +6,7 @@ be answered, which the page offers as a link.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from dashboard.selection import (
@@ -44,6 +44,12 @@ _NAMES = {
 }
 
 
+def _listed(choices: Sequence[PowertrainChoice]) -> str:
+    """'BEV is', 'BEV, PHEV and NEV are'."""
+    *first, last = choices
+    return f"{', '.join(first)} and {last} are" if first else f"{last} is"
+
+
 def check_names(selection: Selection, nouns: Nouns) -> None:
     """Raise `InvalidSelection` for a market, maker or model that the database does not have, with those that it has."""
     for code in selection.market:
@@ -66,7 +72,7 @@ def check_sales(
     """Raise a `Refusal` where a chart of sales by maker, model or market would compare what is not alike.
 
     `published` is what there is about the markets of the selection. The text names the first thing that is not alike;
-    the nearest selection passes every check.
+    the nearest selection passes every check, unless it is of another market: that is for the caller to try.
     """
     try:
         _check_all(selection, nouns, published, measures=measures)
@@ -75,13 +81,29 @@ def check_sales(
         raise
 
 
+def _with_known_makers(selection: Selection, nouns: Nouns) -> Selection:
+    """The selection with the makers of its groups in their place, where lines are no groups."""
+    if selection.by is By.GROUP:
+        return selection
+    makers = {
+        maker
+        for slug in selection.makers
+        for maker in ((slug,) if slug in nouns.makers else nouns.members.get(slug, ()))
+    }
+    return replace(selection, makers=tuple(sorted(makers)))
+
+
 def _passing(
     selection: Selection | None, nouns: Nouns, published: Collection[Published], *, measures: tuple[Measure, ...]
 ) -> Selection | None:
     """The selection, or the nearest to it, that passes every check; None where there is no way."""
+    known = {each.market for each in published}
     tried = set()
     while selection is not None and selection not in tried:
+        selection = _with_known_makers(selection, nouns)
         tried.add(selection)
+        if not known.issuperset(selection.market):
+            return selection
         try:
             _check_all(selection, nouns, published, measures=measures)
         except Refusal as refused:
@@ -95,7 +117,7 @@ def _check_all(
     selection: Selection, nouns: Nouns, published: Collection[Published], *, measures: tuple[Measure, ...]
 ) -> None:
     if selection.basis is BasisChoice.REPORTED:
-        _check_headlines(selection, nouns)
+        _check_headlines(selection, nouns, published)
     else:
         _check_basis(selection, nouns, published)
         _check_powertrain(selection, nouns, published)
@@ -114,7 +136,7 @@ def _check_measure(selection: Selection, measures: tuple[Measure, ...]) -> None:
         )
 
 
-def _check_headlines(selection: Selection, nouns: Nouns) -> None:
+def _check_headlines(selection: Selection, nouns: Nouns, published: Collection[Published]) -> None:
     """Makers' own headline figures stand side by side, and that is all that can be done with them."""
     side_by_side = replace(selection, measure=Measure.UNITS, of=None)
     if selection.measure not in (Measure.UNITS, Measure.GROWTH):
@@ -135,16 +157,33 @@ def _check_headlines(selection: Selection, nouns: Nouns) -> None:
             f"makers' own headline figures stand on different bases and cannot be summed by {selection.by}",
             nearest=replace(side_by_side, by=By.MAKER),
         )
+    own = [each for each in published if each.basis in HEADLINE_BASES and each.names_makers]
+    available = [choice for choice in PowertrainChoice if _states(choice, own)]
+    if selection.powertrain not in available:
+        raise NotPublished(
+            f"no maker states {_NAMES[selection.powertrain]} among its headline figures"
+            + (f"; {_listed(available)} available" if available else ""),
+            nearest=replace(side_by_side, powertrain=available[0]) if available else None,
+        )
 
 
 def _check_basis(selection: Selection, nouns: Nouns, published: Collection[Published]) -> None:
     without = [code for code in selection.market if not any(_on(selection, code, published))]
     if not without:
         return
+    others = tuple(code for code in selection.market if code not in without)
+    uncounted = [code for code in without if not any(each.market == code for each in published)]
+    if uncounted:
+        rest = others or tuple(code for code in selection.market if code not in uncounted)
+        whole = ("WORLD",) if "WORLD" in nouns.markets and "WORLD" not in uncounted else ()
+        raise NotPublished(
+            f"no source loaded states passenger cars apart from other vehicles for "
+            f"{', '.join(nouns.markets[code] for code in uncounted)}, and this chart is of passenger cars",
+            nearest=replace(selection, market=rest or whole) if rest or whole else None,
+        )
     names = ", ".join(nouns.markets[code] for code in without)
     there = {code: {each.basis for each in published if each.market == code} for code in selection.market}
     shared = set.intersection(*there.values())
-    others = tuple(code for code in selection.market if code not in without)
     basis = next((choice for choice in _BY_USE if choice.value in shared), None)
     nearest = replace(selection, market=others) if others else None
     if nearest is None and basis:
@@ -190,7 +229,7 @@ def _check_powertrain(selection: Selection, nouns: Nouns, published: Collection[
         raise NotPublished(
             f"no source loaded states {selection.powertrain} {selection.basis} figures of "
             f"{', '.join(nouns.markets[code] for code in lacking)}"
-            + (f"; {' and '.join(available)} are available" if available else ""),
+            + (f"; {_listed(available)} available" if available else ""),
             nearest=replace(selection, market=others) if others and nearest is None else nearest,
         )
     if selection.measure is not Measure.SHARE:
@@ -223,8 +262,9 @@ def _check_powertrain(selection: Selection, nouns: Nouns, published: Collection[
 
 
 def _check_whole(selection: Selection, nouns: Nouns, published: Collection[Published]) -> None:
-    """A share needs the market's total; makers' own figures are never added up to one."""
-    if selection.measure is not Measure.SHARE and (selection.by is not By.GROUP):
+    """A share needs the market's total, and so does a line by market; makers' own figures never add up to one."""
+    is_total = selection.by is By.MARKET and not selection.makers
+    if selection.measure is not Measure.SHARE and selection.by is not By.GROUP and not is_total:
         return
     for code in selection.market:
         stated = _on(selection, code, published)
@@ -234,6 +274,12 @@ def _check_whole(selection: Selection, nouns: Nouns, published: Collection[Publi
                 f"the {selection.basis} figures of {nouns.markets[code]} are single makers' own, which add up to no "
                 f"market: there is no total of {_NAMES[selection.denominator]} to take a share of",
                 nearest=replace(selection, measure=Measure.UNITS, of=None),
+            )
+        if is_total and not _states(selection.powertrain, of_market):
+            raise Incomparable(
+                f"the {selection.basis} figures of {nouns.markets[code]} are single makers' own, which add up to no "
+                f"market: there is no total of {_NAMES[selection.powertrain]} to draw by market",
+                nearest=replace(selection, by=By.MAKER, measure=Measure.UNITS, of=None),
             )
         by_name = [each for each in stated if each.names_makers]
         if selection.by is By.GROUP and by_name and all(each.states == States.MAKERS for each in by_name):

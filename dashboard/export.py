@@ -53,6 +53,8 @@ def _add(chart: Chart) -> None:
         debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     ) -> None:
         try:
+            if out != "-" and not Path(out).parent.is_dir():
+                raise FileNotFoundError(f"there is no folder {Path(out).parent} to write {Path(out).name} into")
             engine = open_engine(os.environ.get("DATABASE_URL") or DEFAULT_URL)
             body = download(
                 engine,

@@ -143,6 +143,9 @@ def records(
             low, headroom, named = _grouped(
                 low, headroom, named, rest=rest, starts=starts, makers=makers, entities=entities, members=members or {}
             )
+        else:
+            column = [makers.index(slug) for slug, _ in entities]
+            low, headroom, named = low[:, column], headroom[:, column], named[:, column]
     low = np.where(split[:, None], low, np.nan)
     return Records(
         entities=tuple(entities),
@@ -242,6 +245,14 @@ def own_panel(claims: pd.DataFrame, *, entity: Entity, ranks: Sequence[int], gra
         known=np.array([max(told.known[row] for row in tiles) for _, tiles in found], dtype=np.int64),
         sources=np.array(bits, dtype=np.int64),
     )
+
+
+def own_rows(claims: pd.DataFrame, *, entity: Entity, ranks: Sequence[int], span: range) -> pd.DataFrame:
+    """The rows that `own_panel` adds up over a span of months; none where they do not fill it exactly."""
+    maker, model = entity
+    mine = claims[_is(claims["maker"], maker) & _is(claims["model"], model)]
+    tiles = _Told(mine, ranks).tiles(span.start, span.stop) if len(mine) else None
+    return mine.iloc[list(tiles or ())]
 
 
 class _Told:

@@ -6,7 +6,8 @@ puts periods and windows together, and gives for each entity its value with low 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -26,16 +27,17 @@ from dashboard.metrics import (
     at,
     growth,
     own_panel,
+    own_rows,
     panel,
     records,
     share,
     window_opening,
 )
 from dashboard.precedence import PUBLISHED_AS, OfMarket
-from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Selection, Window
+from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Refusal, Selection, Window
 from db import Connection, queries
 from db.queries import Citation, Dataset, Nouns
-from db.vocabulary import ALL, OTHER, Grain
+from db.vocabulary import ALL, OTHER, Basis, Grain
 
 _WINDOW_MONTHS = {Window.THREE_MONTHS: 3, Window.TTM: 12}
 
@@ -112,19 +114,138 @@ class MarketFigures:
     def remarks(self) -> tuple[str, ...]:
         """What the publishers say about the records behind the lines, what concerns most of them first."""
         frame = self.dataset.frame
-        counted = {*PUBLISHED_AS[self.selection.powertrain], *PUBLISHED_AS[self.selection.denominator]}
         first = months_behind(self.selection, int(self.start[0]))[0].start
         last = int(self.start[-1]) + GRAIN_MONTHS[self.selection.grain.value]
+        frame = frame[frame["source"].isin([citation.slug for citation in self.dataset.citations])]
         month = frame["month"].to_numpy()
-        return self.dataset.warnings(frame[(month >= first) & (month < last) & frame["powertrain"].isin(counted)])
+        return self.dataset.warnings(
+            frame[(month >= first) & (month < last) & frame["powertrain"].isin(_counted(self.selection))]
+        )
+
+    def own_claims(self, market: str, entity: Entity, span: range) -> pd.DataFrame:
+        """The rows of the dataset that a maker's own figure over a span of months is added up from."""
+        frame = self.dataset.frame
+        cited = frame["source"].isin([citation.slug for citation in self.dataset.citations])
+        claims = _Claims(replace(self.dataset, frame=frame[cited]), self.selection)
+        own = claims.of(market, self.selection.powertrain).own
+        return own_rows(own, entity=entity, ranks=precedence.ranks(own, self.dataset.citations), span=span)
+
+    @property
+    def unfinished(self) -> Bools:
+        """The periods (L) whose figures are not yet all there: out of trends, and marked wherever they are drawn.
+
+        The publisher calls a record behind them incomplete, or the latest period of all was still running when its
+        latest figure became known.
+        """
+        known = np.max([line.known for line in self.lines], axis=0)
+        early = _is_running(known, self.start, self.reach, self.selection)
+        incomplete = _incomplete_months(self.dataset, self.selection)
+        if not incomplete:
+            return np.asarray(early)
+        behind = [months_behind(self.selection, int(start)) for start in self.start]
+        touched = [any(not incomplete.isdisjoint(span) for span in spans) for spans in behind]
+        return np.asarray(early | np.array(touched, dtype=np.bool_))
+
+
+_INCOMPLETE = re.compile(r"\b(?:incomplete|partial|unfinished)\b(?!.*\bincluded as\b)", re.IGNORECASE)
+"""How publishers say beside a record that some of it is missing; what is only unnamed is in the rest and bounded."""
+
+
+def _counted(selection: Selection) -> set[str]:
+    """The words under which the figures of numerator and denominator are stored."""
+    return {*PUBLISHED_AS[selection.powertrain], *PUBLISHED_AS[selection.denominator]}
+
+
+def _incomplete_months(dataset: Dataset, selection: Selection) -> set[int]:
+    """The months of records that their publishers call incomplete."""
+    called = [number for number, remark in dataset.remarks.items() if _INCOMPLETE.search(remark)]
+    if not called:
+        return set()
+    frame = dataset.frame
+    cited = [citation.slug for citation in dataset.citations]
+    of_records = frame["evidence_id"].isin(called) & frame["powertrain"].isin(_counted(selection))
+    records = frame[of_records & frame["source"].isin(cited)]
+    spans = set(zip(records["month"].tolist(), _ends(records).tolist(), strict=True))
+    return {month for first, end in spans for month in range(first, end)}
+
+
+def _is_running(known: Ints, start: Ints, reach: Mapping[str, Reach], selection: Selection) -> Bools:
+    """Whether a period was not over on the day when the latest of its figures became known, and nothing follows it."""
+    length = GRAIN_MONTHS[selection.grain.value]
+    last = max(to.published_to for to in reach.values())
+    opening, end = (
+        np.array([(month_start(int(month)) - date(1970, 1, 1)).days for month in months], dtype=np.int64)
+        for months in (start, start + length)
+    )
+    return np.asarray((start + length >= last) & (opening <= known) & (known < end))
 
 
 def market_figures(connection: Connection, selection: Selection, *, measures: tuple[Measure, ...]) -> MarketFigures:
     """The figures of a selection.
 
     Raises `InvalidSelection` for names that the database does not have, `Incomparable` for what cannot be compared and
-    `NotPublished` where no figure answers, each with the nearest selection that works.
+    `NotPublished` where no figure answers, each with the nearest selection that has figures: it is tried before it is
+    offered, and None only where the markets have no figures of passenger cars at all.
     """
+    try:
+        return _answer(connection, selection, measures=measures)
+    except Refusal as refused:
+        refused.nearest = _way_on(connection, selection, refused.nearest, measures=measures)
+        raise
+
+
+def _way_on(
+    connection: Connection, selection: Selection, nearest: Selection | None, *, measures: tuple[Measure, ...]
+) -> Selection | None:
+    """Where refusals lead one after another until there are figures; else the plainest figures of the same markets."""
+    tried = {selection}
+
+    def followed(candidate: Selection | None) -> Selection | None:
+        while candidate is not None and candidate not in tried:
+            tried.add(candidate)
+            try:
+                _answer(connection, candidate, measures=measures)
+            except Refusal as refused:
+                candidate = refused.nearest
+            else:
+                return candidate
+        return None
+
+    found = followed(nearest)
+    if found is None:
+        markets = dict.fromkeys([*selection.market, *(nearest.market if nearest else ())])
+        plainest = (followed(each) for each in _plainest(connection, selection, markets=list(markets)))
+        found = next((each for each in plainest if each is not None), None)
+    return found
+
+
+def _plainest(connection: Connection, selection: Selection, *, markets: Sequence[str]) -> Iterator[Selection]:
+    """What there is about the markets in cars, what has more of the selection first; makers and range are left out."""
+    published = queries.published(connection, markets=markets)
+    stated = {
+        (each.basis, choice, each.market, each.names_makers)
+        for each in published
+        for choice, words in PUBLISHED_AS.items()
+        if each.powertrain in words
+    }
+    grains = sorted(Grain, key=lambda grain: (grain is not selection.grain, grain.months))
+    for basis, choice, market, names_makers in sorted(
+        stated, key=lambda of: (of[0] != selection.basis, of[1] is not selection.powertrain, not of[3], of)
+    ):
+        for grain in grains:
+            yield Selection(
+                market=(market,),
+                basis=BasisChoice(basis),
+                powertrain=choice,
+                by=By.MAKER if names_makers else By.MARKET,
+                measure=Measure.UNITS,
+                grain=grain,
+                as_of=selection.as_of,
+            )
+
+
+def _answer(connection: Connection, selection: Selection, *, measures: tuple[Measure, ...]) -> MarketFigures:
+    """The figures of a selection, or the first reason for which there are none."""
     nouns = queries.nouns(connection, as_of=selection.as_of)
     check_names(selection, nouns)
     published = queries.published(connection, markets=selection.market)
@@ -155,7 +276,7 @@ def market_figures(connection: Connection, selection: Selection, *, measures: tu
 
 def _powertrains(selection: Selection) -> list[str]:
     """What has to be read: all cars too, since they cap what a maker can hide in the rest."""
-    wanted = {*PUBLISHED_AS[selection.powertrain], *PUBLISHED_AS[selection.denominator]}
+    wanted = _counted(selection)
     if selection.by in (By.MAKER, By.GROUP) or selection.makers:
         wanted |= {*PUBLISHED_AS[PowertrainChoice.ALL]}
     return sorted(wanted)
@@ -273,21 +394,45 @@ def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
     else:
         for label, of_label, whole in panels:
             lines += _entity_lines(label, of_label, whole, start, selection, nouns)
+    if selection.measure is Measure.GROWTH:
+        lines = [_without_part_years(line, start, dataset, selection, reach) for line in lines]
     with_figures = [line for line in lines if not np.isnan(line.value).all()]
     if all(line.is_rest for line in with_figures):
         return nothing
     shown = np.any([~np.isnan(line.value) for line in with_figures], axis=0)
     if selection.basis is BasisChoice.REPORTED:
-        with_figures = [replace(line, basis=_basis_of(line, dataset.frame)) for line in with_figures]
+        with_figures = [_labelled(line, _basis_of(line, dataset.frame)) for line in with_figures]
     return _Found(
         start=start[shown], lines=tuple(_cut(line, shown) for line in with_figures), reach=reach, is_own=is_own
     )
+
+
+_COUNTED_AS = {Basis.DELIVERY.value: "deliveries", Basis.WHOLESALE.value: "wholesale"}
+
+
+def _labelled(line: Line, basis: str) -> Line:
+    """A maker's headline line, named with what it counts: beside it stand lines that count something else."""
+    return replace(line, basis=basis, name=f"{line.name} ({_COUNTED_AS[basis]})")
 
 
 def _basis_of(line: Line, frame: pd.DataFrame) -> str:
     """The basis of a maker's headline figures."""
     stated = set(frame.loc[frame["maker"] == line.maker, "basis"].astype(str))
     return next(basis for basis in HEADLINE_BASES if basis in stated)
+
+
+def _without_part_years(
+    line: Line, start: Ints, dataset: Dataset, selection: Selection, reach: Mapping[str, Reach]
+) -> Line:
+    """A growth line without the periods that are set against unlike ones: a part of a period against a whole one."""
+    incomplete = _incomplete_months(dataset, selection)
+    spans = [months_behind(selection, int(month)) for month in start]
+    unlike = np.array(
+        [[month in incomplete for month in now] != [month in incomplete for month in then] for then, now in spans],
+        dtype=np.bool_,
+    )
+    gap = np.where(unlike | _is_running(line.known, start, reach, selection), np.nan, 0.0)
+    return replace(line, value=line.value + gap, low=line.low + gap, high=line.high + gap)
 
 
 def _cut(line: Line, shown: Bools) -> Line:
@@ -403,6 +548,10 @@ def _entity_lines(
     value, low, high, known = _measured(
         selection.measure, low=now.low, high=now.high, known=now.known, before=before, whole=at(whole, start)
     )
+    # Two publishers count a market differently: their figures are no change. A maker's own stay its own.
+    is_of_market = bool((~np.isnan(now.total)).any())
+    if selection.measure is Measure.GROWTH and is_of_market:
+        value, low, high = (_of_same_sources(ends, now, before) for ends in (value, low, high))
     if selection.by is By.MODEL:
         # A model that is not named drops out of the window's row.
         seen = now.named
@@ -457,15 +606,17 @@ def _entity_lines(
 
 def _market_line(market: str, units: Panel, whole: Panel, start: Ints, selection: Selection, nouns: Nouns) -> Line:
     """A market's total, which is exact: it hides nobody."""
-    now = at(units, start)
+    now, before = at(units, start), at(units, start - 12)
     value, low, high, known = _measured(
         selection.measure,
         low=now.total[:, None],
         high=now.total[:, None],
         known=now.known,
-        before=_total_as_entity(at(units, start - 12)),
+        before=_total_as_entity(before),
         whole=at(whole, start),
     )
+    if selection.measure is Measure.GROWTH:
+        value, low, high = (_of_same_sources(ends, now, before) for ends in (value, low, high))
     return Line(
         market=market,
         maker=ALL,
@@ -480,6 +631,11 @@ def _market_line(market: str, units: Panel, whole: Panel, start: Ints, selection
         sources=now.sources,
         basis=selection.basis.value,
     )
+
+
+def _of_same_sources(values: Floats, now: Panel, before: Panel) -> Floats:
+    """The values (L, E) of the periods that rest on the same sources as those a year before; NaN in the others."""
+    return values + np.where(now.sources == before.sources, 0.0, np.nan)[:, None]
 
 
 def _total_as_entity(of: Panel) -> Panel:
@@ -521,8 +677,10 @@ def _unanswered(connection: Connection, dataset: Dataset, selection: Selection, 
     """Why a selection has no figures, and the nearest one that has."""
     names = ", ".join(nouns.markets[code] for code in selection.market)
     if selection.as_of:
-        known = queries.first_known(connection, markets=selection.market, basis=selection.basis.value)
-        late = {code: day for code, day in known.items() if day > selection.as_of}
+        bases = HEADLINE_BASES if selection.basis is BasisChoice.REPORTED else (selection.basis.value,)
+        known = [queries.first_known(connection, markets=selection.market, basis=basis) for basis in bases]
+        first = {code: min(days[code] for days in known if code in days) for code in set().union(*known)}
+        late = {code: day for code, day in first.items() if day > selection.as_of}
         if late:
             day = max(late.values())
             return NotPublished(
@@ -542,7 +700,9 @@ def _unanswered(connection: Connection, dataset: Dataset, selection: Selection, 
     coarsest = max(finest.values(), key=lambda grain: grain.months)
     coarse = [code for code in selection.market if finest.get(code) is coarsest]
     fitting = selection if coarsest.months <= selection.grain.months else replace(selection, grain=coarsest)
-    measure = Measure.SHARE if selection.measure is Measure.GROWTH else selection.measure
+    measure = selection.measure
+    if measure is Measure.GROWTH:
+        measure = Measure.UNITS if any(of.is_own for of in counted) else Measure.SHARE
     whole_range = replace(fitting, since=None, until=None)
     without_window = replace(whole_range, window=Window.NONE, measure=measure)
     everybody = replace(without_window, makers=(), models=())
@@ -589,7 +749,11 @@ def _unanswered(connection: Connection, dataset: Dataset, selection: Selection, 
             f"{coarsest} is never cut into {selection.grain}s",
             (fitting,),
         ),
-        (f"no period in the range asked for has a figure{_span_text(frame)}", (whole_range,)),
+        (
+            f"no period in the range asked for has "
+            f"{'the same a year before' if selection.measure is Measure.GROWTH else 'a figure'}{_span_text(frame)}",
+            (whole_range,),
+        ),
         (
             "no period has what the measure and window need (neither reaches over a period without figures)"
             f"{_span_text(frame)}",
@@ -613,4 +777,5 @@ def _span_text(frame: pd.DataFrame) -> str:
 def _range_text(selection: Selection) -> str:
     since = f" since {selection.since:%Y-%m}" if selection.since else ""
     until = f" until {selection.until:%Y-%m}" if selection.until else ""
-    return since + until
+    as_of = f" as known on {selection.as_of}" if selection.as_of else ""
+    return since + until + as_of

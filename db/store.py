@@ -1091,17 +1091,18 @@ def covered(connection: Connection, *, source: str, file: str) -> list[tuple[str
 
 def claims_of_other_files(
     connection: Connection, *, source: str, file: str, markets: set[str]
-) -> list[tuple[str, str, str, str]]:
-    """What a source's other files speak for today in some markets: file, market, powertrain and grain."""
+) -> list[tuple[str, str, str, str, date]]:
+    """What a source's other files speak for today in some markets: file, market, powertrain, grain, period start."""
     table, series = schema.sales, schema.series
-    standing = select(table.c.series_id).where(table.c.series_id == series.c.id, table.c.known_to == OPEN_END).exists()
     query = (
-        select(series.c.file, series.c.market, series.c.powertrain, series.c.grain)
+        select(series.c.file, series.c.market, series.c.powertrain, series.c.grain, table.c.period_start)
+        .join(series, series.c.id == table.c.series_id)
         .join(schema.source, schema.source.c.id == series.c.source_id)
-        .where(schema.source.c.slug == source, series.c.file != file, series.c.market.in_(markets), standing)
+        .where(schema.source.c.slug == source, series.c.file != file, series.c.market.in_(markets))
+        .where(table.c.known_to == OPEN_END)
         .distinct()
     )
     return [
-        (name, market, str(powertrain), str(grain))
-        for name, market, powertrain, grain in connection.execute(query).tuples()
+        (name, market, str(powertrain), str(grain), start)
+        for name, market, powertrain, grain, start in connection.execute(query).tuples()
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
@@ -48,6 +49,11 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _counted(count: int, noun: str) -> str:
+    """'1 file', '2 files'."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 class _Tally:
     """Counts outcomes and shows them: a progress bar on a terminal, a line a file elsewhere."""
 
@@ -83,8 +89,9 @@ class _Tally:
             self._progress.update(self._task, advance=1, description=f"{told.receipt.known_on} {told.receipt.file}")
         elif not told.already and told.receipt.obtained not in ("bundled", "curated"):
             _say(
-                f"{told.receipt.known_on} {told.receipt.file}: {told.read:,} figures read, "
-                f"{told.loaded:,} new or changed, {told.unchanged:,} unchanged, {told.closed:,} closed"
+                f"{told.receipt.known_on} {told.receipt.file}: {told.read:,} rows read, "
+                f"{told.loaded:,} figures new or changed, {told.unchanged:,} unchanged, {told.closed:,} closed"
+                + (f", {told.rejected:,} rows rejected" if told.rejected else "")
             )
 
     def say(self, line: str) -> None:
@@ -114,12 +121,16 @@ class _Tally:
         loaded = [outcome for outcome in self.outcomes if not outcome.already]
         if loaded:
             read, new = sum(o.read for o in loaded), sum(o.loaded for o in loaded)
-            print(f"loaded {len(loaded)} snapshots: {read:,} figures read, {new:,} new or changed")
+            rejected = sum(o.rejected for o in loaded)
+            what = f"{read:,} rows read, {new:,} figures new or changed"
+            if rejected:
+                what += f", {_counted(rejected, 'row')} rejected ('python -m etl status' says which and why)"
+            print(f"loaded {_counted(len(loaded), 'snapshot')}: {what}")
         elif not self.refusals:
             print(nothing)
         if self.refusals:
             print(
-                f"error: {len(self.refusals)} files refused (see above); everything else is loaded",
+                f"error: {_counted(len(self.refusals), 'file')} not loaded (see above); everything else is",
                 file=sys.stderr,
             )
             raise typer.Exit(1)
@@ -162,7 +173,7 @@ def load(
                 _load_at_hand(engine, source, keep=keep, tally=tally)
             else:
                 if not folder.is_dir():
-                    _fail(f"{folder} is no folder; name one laid out as upstream serves it (data/data-CN.js)")
+                    _fail(f"{folder} is no folder; name one laid out as upstream serves it")
                 found = pipeline.snapshots_in(
                     folder,
                     [pipeline.connector(slug) for slug in slugs if slug in _LIVE],
@@ -173,7 +184,10 @@ def load(
                 )
                 pipeline.load(engine, found, keep=keep, tell=tally)
                 if not tally.outcomes and not tally.refusals:
-                    _fail(f"{folder} holds no file of {', '.join(slugs)}; expected data/data-CN.js or the like")
+                    live = ", ".join(slug for slug in slugs if slug in _LIVE)
+                    _fail(
+                        f"{folder} holds no file of {live or 'a source that is read from files'}, laid out as upstream serves it"
+                    )
             tally.cross_check(engine)
         tally.close("nothing new: every snapshot is loaded already")
 
@@ -264,7 +278,7 @@ def check(
 
     def work(_engine: Engine, _keep: SnapshotStore) -> None:
         claims = _tidy(file, _content(file), known_on=_now().date())
-        print(f"{file}: {_summary(claims)}; 'python -m etl import {file}' loads them")
+        print(f"{file}: {_summary(claims)}; 'python -m etl import {shlex.quote(str(file))}' loads them")
         _, why_not = imports.amounts_to(claims)
         if why_not:
             print(f"{file}: makers' own figures, which add up to no market: {why_not}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import Any
 
 from db.store import Contents
 from etl.snapshots import Refused
@@ -41,14 +42,16 @@ def check_still_covers(*, file: str, before: Iterable[Cell], now: Iterable[Cell]
         )
 
 
-def check_claims_its_own(*, file: str, claims: Iterable[Cell], others: Iterable[tuple[str, str, str, str]]) -> None:
-    """Raise `Refused` where another file of the source already speaks for the same cars in the same market.
+def check_claims_its_own(*, file: str, claims: Iterable[Cell], others: Iterable[tuple[str, *Cell]]) -> None:
+    """Raise `Refused` where another file of the source already speaks for the same cars in the same time and market.
 
-    `others` are file, market, powertrain and grain. A file that upstream has renamed would count every car twice.
+    `others` are a file and a cell. A file that upstream has renamed would count every car twice; one file a year, each
+    under its own name, is no such thing.
     """
-    speaks_for = {(market, powertrain, grain): other for other, market, powertrain, grain in others}
-    for market, powertrain, grain, _ in sorted(claims):
-        other = speaks_for.get((market, powertrain, grain))
+    speaks_for = {month: other for other, *cell in others for month in _months(cell)}
+    for period in sorted(claims):
+        market, powertrain, *_ = period
+        other = next((speaks_for[month] for month in _months(period) if month in speaks_for), None)
         if other:
             raise Refused(
                 file=file,
@@ -58,6 +61,6 @@ def check_claims_its_own(*, file: str, claims: Iterable[Cell], others: Iterable[
             )
 
 
-def _months(period: Cell) -> list[tuple[str, str, int, int]]:
+def _months(period: Cell | Sequence[Any]) -> list[tuple[str, str, int, int]]:
     market, powertrain, grain, start = period
     return [(market, powertrain, start.year, start.month + n) for n in range(_GRAIN_MONTHS[grain])]

@@ -309,11 +309,14 @@ class Unavailable(Exception):
 
 
 class _Passing(Unavailable):
-    """Trouble that may be gone in a moment; `wait` is for how many seconds the server asked to be left alone."""
+    """Trouble that may be gone in a moment.
 
-    def __init__(self, url: str, problem: str, *, status: int = 0, wait: float = 0) -> None:
+    `wait` is for how many seconds the server asked to be left alone, `host` which one did not even take the connection.
+    """
+
+    def __init__(self, url: str, problem: str, *, status: int = 0, wait: float = 0, host: bytes = b"") -> None:
         super().__init__(url, problem, "try again later", status=status)
-        self.wait = wait
+        self.wait, self.host = wait, host
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -364,6 +367,7 @@ class Web:
         self._limits, self._sleep, self._clock = limits, sleep, clock
         self._deadline = clock() + limits.total_seconds
         self._next_turn: dict[str, float] = {}
+        self._out_of_reach: dict[bytes, str] = {}
         self._client = httpx.Client(
             headers={"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip"}, transport=transport
         )
@@ -391,6 +395,8 @@ class Web:
         try:
             return retrying(self._get_once, url, headers or {}, unless)
         except _Passing as trouble:
+            if trouble.host:
+                self._out_of_reach[trouble.host] = trouble.problem
             attempts = retrying.statistics["attempt_number"]
             problem = trouble.problem + (f" ({attempts} attempts)" if attempts > 1 else "")
             raise Unavailable(trouble.url, problem, trouble.remedy, status=trouble.status) from trouble
@@ -434,6 +440,9 @@ class Web:
         token = os.environ.get("GITHUB_TOKEN")
         if token and target.scheme == "https" and target.host == "api.github.com":
             sent["Authorization"] = f"Bearer {token}"
+        if target.netloc in self._out_of_reach:
+            # It was tried long enough for another file; without a network nothing else has to wait for it.
+            raise Unavailable(asked, self._out_of_reach[target.netloc], "check the network, and try again later")
         self._sleep_until_it_is_our_turn(target.host)
         left = self._time_left(asked)
         limits = self._limits
@@ -454,6 +463,8 @@ class Web:
             raise _Passing(asked, "did not answer in time") from error
         except httpx.RemoteProtocolError as error:
             raise _Passing(asked, f"was cut off, or answered in no form of HTTP ({error})") from error
+        except httpx.ConnectError as error:
+            raise _Passing(asked, f"cannot be reached ({error})", host=target.netloc) from error
         except httpx.TransportError as error:
             raise _Passing(asked, f"cannot be reached ({error})") from error
 

@@ -64,6 +64,10 @@ _EXAMPLE: Final = {
 }
 
 
+_NO_NAMES = frozenset({"total", "totals", "sum", "others", "rest", "all-makers", "all-models", "other-makers"})
+"""What other tables call a total or an unnamed rest; taken as a maker it would be drawn as one."""
+
+
 @dataclass(frozen=True)
 class Tidy:
     """What one tidy file says.
@@ -485,6 +489,8 @@ def _name(cell: str) -> str:
     made = slug(name)
     if made in (ALL, OTHER):
         raise ValueError(f"write {made}, or the name in full where it is one")
+    if made in _NO_NAMES:
+        raise ValueError(f"is no maker's name: write '{ALL}' for the total or '{OTHER}' for the unnamed rest")
     if not made:
         raise ValueError("holds no Latin letter or digit to make an id of: write the name in Latin letters")
     if len(name) > 60:

@@ -175,6 +175,7 @@ def _headline_title(ranked: Sequence[Line], figures: MarketFigures, *, when: str
     when = when.removeprefix("the ")
     return _shortest(
         f"{cars}, {when}: {', '.join(parts)}{unlike}",
+        f"{cars}, {when}: {', '.join(parts)}",
         f"{when}: {', '.join(parts)}{unlike}",
         f"{cars}, {when}: {parts[0]}",
         f"{when}: {parts[0]}",
@@ -205,7 +206,11 @@ def _market_title(ranked: Sequence[Line], figures: MarketFigures, *, when: str) 
         cars = f"{_CARS[selection.powertrain]}{_COUNTED[selection.basis]}"
         is_of_sum = selection.measure is Measure.SHARE and not is_within_market(selection)
         if is_of_sum and len(selection.market) == 1:
-            return _shortest(f"{entities[0].name} is the only market chosen: 100 % of its own {cars} in {when}")
+            name = entities[0].name
+            return _shortest(
+                f"{name} is the only market chosen: 100 % of its own {cars} in {when}",
+                f"{name} is the only market chosen: 100 % of its own {cars}",
+            )
         who = f"Of {len(selection.market)} markets' {cars}: " if is_of_sum else f"{_first_up(cars)}: "
     of = f" of all {_CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
     parts = [f"{line.name} {amount_text(line, -1, selection)}" for line in entities]
@@ -341,7 +346,7 @@ def subtitle(figures: MarketFigures) -> str:
     who = {By.MAKER: "by maker", By.GROUP: "by group", By.MODEL: "by model", By.MARKET: "by market"}[selection.by]
     makers = [maker_name(slug, selection, figures.nouns) for slug in selection.makers]
     named = f", {', '.join(makers)}" if selection.by is By.MARKET and makers else ""
-    counted = f", {len(makers)} makers" if named else ""
+    counted = f", {len(makers)} makers" if named and len(makers) > 1 else ""
     what = f"Passenger {_KIND[selection.powertrain]} {_FIGURES[selection.basis]} {who}"
     grain = {"month": "monthly", "quarter": "quarterly", "year": "yearly"}[selection.grain.value]
     window, brief = _WINDOW[selection.window]
@@ -350,7 +355,7 @@ def subtitle(figures: MarketFigures) -> str:
         *(
             f"{where}. {what}{of}, {_measure_text(selection)}; {when}"
             for where in _places(figures)
-            for of in dict.fromkeys((named, counted))
+            for of in dict.fromkeys((named, counted, ""))
             for when in dict.fromkeys((full, short))
         )
     )
@@ -373,7 +378,7 @@ def _measure_text(selection: Selection) -> str:
         return "share of the sum in %"
     if selection.denominator is selection.powertrain:
         return "share in %"
-    whole = {PowertrainChoice.ALL: "all passenger cars", PowertrainChoice.NEV: "all passenger NEVs"}
+    whole = {PowertrainChoice.ALL: "all cars", PowertrainChoice.NEV: "all NEVs"}
     return f"share of {whole[selection.denominator]} in %"
 
 
@@ -447,11 +452,11 @@ def notes(drawn: Drawn) -> tuple[str, ...]:
             f"{what} publisher's unnamed rest could hide more. {subject}{widest.name} lies between {low} and {high}."
         )
     notes += _fold_notes(drawn)
-    notes += _coverage_notes(figures)
+    notes += _coverage_notes(drawn)
     notes += _reach_notes(figures)
     if selection.powertrain is PowertrainChoice.BEV:
         notes.append("Plug-in hybrids are not in these figures.")
-    notes += [f"On some periods: {remark}." for remark in figures.remarks[:2]]
+    notes += [f"On some periods: {remark.rstrip('.')}." for remark in figures.remarks[:2]]
     return tuple(notes)
 
 
@@ -474,17 +479,18 @@ def _fold_notes(drawn: Drawn) -> list[str]:
     return notes
 
 
-def _coverage_notes(figures: MarketFigures) -> list[str]:
+def _coverage_notes(drawn: Drawn) -> list[str]:
     """What keeps lines or periods from being compared: unlike bases, incomplete records, a change of publisher."""
-    selection, notes = figures.selection, []
-    bases = sorted({line.basis for line in figures.entities})
+    figures, notes = drawn.figures, []
+    selection = figures.selection
+    bases = sorted({line.basis for line in drawn.lines})
     if len(bases) > 1:
         notes.append(
             f"Unlike bases ({' and '.join(bases)}): the lines stand side by side, and are neither added nor ranked."
         )
     if not figures.is_own and any(len(set(line.sources[~np.isnan(line.value)].tolist())) > 1 for line in figures.lines):
         notes.append("Publishers change along the lines: a step from one to the next need not be one of the market.")
-    if len(selection.market) > 1 and subtitle(figures).startswith(f"{len(selection.market)} markets"):
+    if not subtitle(figures).startswith(_places(figures)[0]):
         notes.append(f"Markets: {', '.join(figures.nouns.markets[code] for code in selection.market)}.")
     unfinished = np.flatnonzero(figures.unfinished)
     if len(unfinished):

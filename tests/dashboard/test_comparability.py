@@ -9,9 +9,9 @@ from dashboard.selection import Incomparable, InvalidSelection, Measure, NotPubl
 from db.queries import Nouns, Published
 
 NOUNS = Nouns(
-    markets={"DE": "Germany", "FR": "France", "EU": "European Union", "WORLD": "World"},
-    adjectives={"DE": "German", "FR": "French", "EU": "EU", "WORLD": "world"},
-    regions=frozenset({"EU", "WORLD"}),
+    markets={"DE": "Germany", "FR": "France", "EU": "European Union", "OVERSEAS": "Abroad", "WORLD": "World"},
+    adjectives={"DE": "German", "FR": "French", "EU": "EU", "OVERSEAS": "overseas", "WORLD": "world"},
+    regions=frozenset({"EU", "OVERSEAS", "WORLD"}),
     makers={"tesla": "Tesla", "byd": "BYD", "skoda": "Škoda"},
     models={"tesla-model-y": "Model Y", "tesla-model-3": "Model 3", "byd-seal": "Seal"},
     model_makers={"tesla-model-y": "tesla", "tesla-model-3": "tesla", "byd-seal": "byd"},
@@ -68,6 +68,25 @@ _REPORTED = "market=WORLD&basis=reported&measure=units"
         ("market=EU,WORLD", Incomparable, ("European Union", "World"), "market=EU"),
         ("market=DE,FR,WORLD&by=market", Incomparable, ("World", "Germany, France"), "market=DE,FR&by=market"),
         ("market=DE,EU&measure=units", Incomparable, ("European Union", "Germany"), "measure=units"),
+        (f"{_REPORTED}&powertrain=ALL", NotPublished, ("no maker states all cars", "BEV is available"), _REPORTED),
+        (
+            f"{_REPORTED}&by=group&makers=volkswagen-group",
+            Incomparable,
+            ("different bases", "by group"),
+            f"{_REPORTED}&makers=skoda",
+        ),
+        (
+            "market=WORLD&basis=delivery&by=market&measure=units",
+            Incomparable,
+            ("delivery figures of World", "add up to no market", "no total of battery-electric"),
+            "market=WORLD&basis=delivery&measure=units",
+        ),
+        (
+            "by=group&makers=volkswagen-group&models=byd-seal",
+            Incomparable,
+            ("models", "groups"),
+            "by=model&makers=skoda&models=byd-seal",
+        ),
         ("grain=year&window=3m", Incomparable, ("a year", "three months"), "grain=year"),
         ("models=tesla-model-y", Incomparable, ("models", "makers"), "by=model&models=tesla-model-y"),
         (
@@ -88,6 +107,19 @@ def test_what_is_not_alike_is_refused_with_both_sides_and_the_nearest(
     assert refused.value.nearest == asked(nearest)
     assert str(refused.value).isprintable()
     check(nearest)
+
+
+def test_other_vehicles_are_no_passenger_cars_and_the_world_is_offered_for_a_part_of_it() -> None:
+    selection = asked("market=OVERSEAS&basis=delivery&measure=units")
+    with pytest.raises(NotPublished, match="passenger cars apart from other vehicles for Abroad") as refused:
+        check_sales(selection, NOUNS, stated("DE", "registration", "BEV"), measures=MEASURES)
+    assert refused.value.nearest == asked("market=WORLD&basis=delivery&measure=units")
+
+
+def test_of_two_markets_the_one_without_passenger_cars_is_left_out() -> None:
+    with pytest.raises(NotPublished, match="for Abroad, and") as refused:
+        check("market=DE,OVERSEAS&by=market")
+    assert refused.value.nearest == asked("by=market")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +146,7 @@ def test_what_is_alike_passes(query: str) -> None:
 @pytest.mark.parametrize(
     ("query", "name", "valid"),
     [
-        ("market=XX", "market", ("DE", "EU", "FR", "WORLD")),
+        ("market=XX", "market", ("DE", "EU", "FR", "OVERSEAS", "WORLD")),
         ("makers=teslaa", "makers", ("byd", "skoda", "tesla")),
         ("makers=volkswagen-group", "makers", ("byd", "skoda", "tesla")),
         ("makers=teslaa&by=group", "makers", ("byd", "skoda", "tesla", "volkswagen-group")),

@@ -425,6 +425,112 @@ def test_a_panel_has_gaps_where_it_has_no_period() -> None:
     assert asked.named[:, 0].tolist() == [False, True, False]
 
 
+# Figures that stand for others
+
+
+@settings(deadline=None)
+@given(
+    models=st.dictionaries(st.sampled_from(KEYS[:-1]), st.integers(1, 50), min_size=1),
+    totals=st.sets(st.sampled_from(("a", "b", "c"))),
+    rest=st.integers(0, 50),
+    stated=st.booleans(),
+)
+def test_totals_of_makers_and_markets_beside_their_parts_change_nothing(
+    models: dict[str, int], totals: set[str], rest: int, stated: bool
+) -> None:
+    def sum_of(maker: str) -> int:
+        return sum(units for key, units in models.items() if key.startswith(f"{maker}|"))
+
+    plain = models | ({OTHER: rest} if rest else {})
+    nested = plain | {maker: sum_of(maker) for maker in totals if sum_of(maker)}
+    nested |= {ALL: sum(plain.values())} if stated else {}
+    one, two = (
+        panel(records(claims({"2026-01": record}), by="maker", entities=makers("a", "b", "c")), grain="month", window=1)
+        for record in (plain, nested)
+    )
+    assert (one.total.tolist(), one.low.tolist()) == (two.total.tolist(), two.low.tolist())
+    assert np.nan_to_num(one.rest).tolist() == np.nan_to_num(two.rest).tolist()
+    assert (two.high <= one.high).all(), "a maker with a total hides nothing"
+
+
+def test_what_the_named_leave_of_a_stated_total_is_the_rest() -> None:
+    of = records(claims({"2026-01": {ALL: 100, "tesla": 60, "byd": 10}}), by="maker", entities=makers("tesla", "mg"))
+    assert (of.total.tolist(), of.rest.tolist()) == ([100], [30])
+    assert (bounds_of(of, "tesla"), bounds_of(of, "mg")) == ((60, 60), (0, 30))
+
+
+# Groups by date
+
+
+def held(maker: str, since: str, until: str = "2030-01") -> Membership:
+    return Membership(maker, first=month(since), end=month(until))
+
+
+def test_a_maker_counts_for_the_group_that_holds_it_when_the_period_begins() -> None:
+    record = {"opel|corsa": 40, "other": 10}
+    published = {"2026-01": record, "2026-02": record, "2026-Q2": record}
+    of = records(
+        claims(published),
+        by="group",
+        entities=makers("old", "new", "opel"),
+        members={"old": (held("opel", "2020-01", "2026-02"),), "new": (held("opel", "2026-02"),)},
+    )
+    known = ~np.isnan(of.low)
+    assert known.tolist() == [[True, False, False], [False, True, False], [False, True, False]]
+    later = {"old": (held("opel", "2020-01", "2026-05"),), "new": (held("opel", "2026-05"),)}
+    of = records(claims(published), by="group", entities=makers("old", "new"), members=later)
+    assert (~np.isnan(of.low)).tolist() == [[True, False]] * 3, "it moved within the quarter"
+
+
+def test_a_group_has_no_window_that_begins_before_it_does() -> None:
+    record = {"opel|corsa": 40, "other": 10}
+    of = panel(
+        records(
+            claims({f"2026-0{n}": record for n in (1, 2, 3, 4, 5)}),
+            by="group",
+            entities=makers("new"),
+            members={"new": (held("opel", "2026-02"),)},
+        ),
+        grain="month",
+        window=3,
+    )
+    found = dict(zip(of.start.tolist(), np.isnan(of.low[:, 0]).tolist(), strict=True))
+    assert found == {month("2026-03"): True, month("2026-04"): False, month("2026-05"): False}
+
+
+@settings(deadline=None)
+@given(
+    record=st.dictionaries(st.sampled_from(KEYS), st.integers(1, 50), min_size=1),
+    spans=st.lists(
+        st.tuples(st.sampled_from(("a", "b", "c")), st.sampled_from(("g", "h")), st.integers(1, 12)), max_size=4
+    ),
+)
+def test_groups_and_makers_on_their_own_are_the_whole_at_any_time(
+    record: dict[str, int], spans: list[tuple[str, str, int]]
+) -> None:
+    """Each maker moves on from group to group; what is in none of them stands for itself."""
+    members: dict[str, tuple[Membership, ...]] = {}
+    for maker in ("a", "b", "c"):
+        moves = sorted((since, group) for name, group, since in spans if name == maker)
+        ends = [since for since, _ in moves[1:]] + [13]
+        for (since, group), end in zip(moves, ends, strict=False):
+            if since < end:
+                joined = Membership(maker, first=month(f"2026-{since:02d}"), end=month("2026-12") + end - 12)
+                members[group] = (*members.get(group, ()), joined)
+    of = records(
+        claims({f"2026-{n:02d}": record for n in range(1, 13)}),
+        by="group",
+        entities=makers(*{"a", "b", "c", *members}),
+        members=members,
+    )
+    rest = record.get(OTHER, 0)
+    if set(record) == {OTHER}:
+        return
+    assert (np.nansum(of.low, axis=1) + rest == of.total).all()
+    assert (np.nan_to_num(of.high) <= of.total[:, None]).all()
+    assert (np.nan_to_num(of.low) <= np.nan_to_num(of.high)).all()
+
+
 # Shares and growth
 
 

@@ -48,7 +48,7 @@ def worlds(empty_engine: Engine, tmp_path: Path) -> Engine:
 
 
 def test_the_bundle_holds_108954_figures_as_known_now(bundled_engine: Engine) -> None:
-    assert bundle.sources() == ["iea-global-ev-data", SLUG, "our-world-in-data"]
+    assert {"iea-global-ev-data", SLUG, "our-world-in-data"} <= set(bundle.sources())
     assert len(rows.figures(bundled_engine)) == 108_954
     assert len(rows.figures(bundled_engine, source="iea-global-ev-data")) == 1_527
     assert len(rows.figures(bundled_engine, source="our-world-in-data")) == 510

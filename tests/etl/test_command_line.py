@@ -73,8 +73,8 @@ def database(tmp_path: Path) -> Iterator[Engine]:
 def test_loading_a_folder_says_what_it_did_file_by_file(upstream: Path) -> None:
     result = etl("load", "--from", str(upstream), "--known-on", "2026-03-01")
     assert result.exit_code == 0
-    assert "2026-03-01 data/data-DE.js: 15 figures read, 15 new or changed, 0 unchanged, 0 closed" in result.stdout
-    assert result.stdout.endswith("loaded 5 snapshots: 31 figures read, 31 new or changed\n")
+    assert "2026-03-01 data/data-DE.js: 15 rows read, 15 figures new or changed, 0 unchanged, 0 closed" in result.stdout
+    assert result.stdout.endswith("loaded 5 snapshots: 31 rows read, 31 figures new or changed\n")
     assert result.stderr == ""
 
 
@@ -113,7 +113,7 @@ def test_a_refused_file_is_told_the_others_are_loaded_and_the_exit_code_is_1(ups
     assert result.exit_code == 1
     first, last = result.stderr.splitlines()
     assert first.startswith("refused: data/data-DE.js line 1: holds a web page instead of the figures")
-    assert last == "error: 1 files refused (see above); everything else is loaded"
+    assert last == "error: 1 file not loaded (see above); everything else is"
     assert len(rows.figures(database)) == world.FIGURES - 15
     assert "refused 2026-03-01 data/data-DE.js line 1: holds a web page" in etl("status").stdout
 

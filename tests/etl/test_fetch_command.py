@@ -133,8 +133,8 @@ def test_a_first_fetch_loads_what_ships_and_then_what_is_new(
 ) -> None:
     result = etl(*FETCH)
     assert result.exit_code == 0, result.output
-    assert f"{TODAY} {GERMAN}: 15 figures read, 1 new or changed, 14 unchanged, 1 closed" in result.stdout
-    assert result.stdout.endswith("loaded 6 snapshots: 46 figures read, 32 new or changed\n")
+    assert f"{TODAY} {GERMAN}: 15 rows read, 1 figures new or changed, 14 unchanged, 1 closed" in result.stdout
+    assert result.stdout.endswith("loaded 6 snapshots: 46 rows read, 32 figures new or changed\n")
     assert [model_y(database, as_of=day) for day in (date(2026, 2, 9), SHIPPED_ON, date(2026, 2, 28), TODAY)] == [
         None,
         30,
@@ -187,7 +187,7 @@ def test_of_a_later_fetch_only_the_changed_file_is_loaded(
     clock.seconds += A_DAY
     result = etl(*FETCH)
     assert result.exit_code == 0
-    assert result.stdout.endswith("loaded 1 snapshots: 15 figures read, 1 new or changed\n")
+    assert result.stdout.endswith("loaded 1 snapshot: 15 rows read, 1 figures new or changed\n")
     assert [model_y(database, as_of=day) for day in (SHIPPED_ON, TODAY, TOMORROW)] == [30, 50, 60]
     before = rows.claims(database)
     assert etl("rebuild").exit_code == 0
@@ -239,7 +239,7 @@ def test_one_file_that_fails_leaves_the_others_loaded_and_is_told_in_one_line(
     assert result.exit_code == 1
     (refused,) = [line for line in result.stderr.splitlines() if line.startswith("refused: ")]
     assert refused.startswith(f"refused: data/data-NO.js: https:/{MASTER}data/data-NO.js answered 404 Not Found; ")
-    assert result.stderr.splitlines()[-1] == "error: 1 files refused (see above); everything else is loaded"
+    assert result.stderr.splitlines()[-1] == "error: 1 file not loaded (see above); everything else is"
     assert model_y(database) == 50
     assert kept(keep) == sorted((file, TODAY) for file in world.FILES if file != "data/data-NO.js")
 
@@ -307,7 +307,7 @@ def test_what_is_going_on_is_told_beside_the_results(publishers: Upstream) -> No
     assert asking == "open-ev-charts: asking Open EV Charts (Simon Krauter) what has changed"
     assert again.startswith(f"https:/{MASTER}{GERMAN} answered 503 Service Unavailable; trying again in ")
     assert "trying again" not in result.stdout
-    assert result.stdout.endswith("loaded 6 snapshots: 46 figures read, 32 new or changed\n")
+    assert result.stdout.endswith("loaded 6 snapshots: 46 rows read, 32 figures new or changed\n")
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def test_history_keeps_a_vintage_a_month_and_puts_each_in_its_place(
 def test_history_into_an_empty_database_is_in_order_too(history: Upstream, database: Engine) -> None:
     result = etl(*FETCH_HISTORY)
     assert result.exit_code == 0, result.output
-    assert "loaded 7 snapshots: 61 figures read, 33 new or changed\n" in result.stdout
+    assert "loaded 7 snapshots: 61 rows read, 33 figures new or changed\n" in result.stdout
     assert [model_y(database, as_of=day) for day in (JANUARY, SHIPPED_ON, FEBRUARY)] == [20, 30, 40]
     before = rows.claims(database)
     etl("rebuild")

@@ -207,8 +207,8 @@ def test_an_import_is_a_source_of_its_own_with_receipts(database: Engine, keep: 
         "https://desk.example/count",
     )
     assert result.exit_code == 0
-    assert result.stdout.startswith(f"{TODAY} mine.csv: 3 figures read, 3 new or changed, 0 unchanged, 0 closed\n")
-    assert result.stdout.endswith("loaded 1 snapshots: 3 figures read, 3 new or changed\n")
+    assert result.stdout.startswith(f"{TODAY} mine.csv: 3 rows read, 3 figures new or changed, 0 unchanged, 0 closed\n")
+    assert result.stdout.endswith("loaded 1 snapshot: 3 rows read, 3 figures new or changed\n")
     assert figures(database) == {"all": 1000, "example-motors": 100, "other-motors": 300}
     assert figures(database, as_of=date(2026, 2, 2)) == {}
     assert figures(database, as_of=date(2026, 2, 3)) == figures(database)
@@ -388,7 +388,7 @@ def test_a_damaged_import_is_one_line_and_can_be_removed(database: Engine, keep:
     assert loaded.exit_code == 1
     told, last = loaded.stderr.splitlines()
     assert told.startswith("refused: snapshots/imported/mine.json: is no description of imported figures (")
-    assert last == "error: 1 files refused (see above); everything else is loaded"
+    assert last == "error: 1 file not loaded (see above); everything else is"
     assert len(rows.figures(database, source="tesla-deliveries")) > 100
     before = rows.dump(database)
     line = error(etl("rebuild"))

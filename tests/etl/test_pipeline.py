@@ -545,13 +545,25 @@ def _integers(folder: Path) -> list[int]:
 
 def test_a_market_that_another_file_of_the_source_states_already_is_refused_as_counted_twice() -> None:
     claims = [("GB", "BEV", "month", date(2024, 1, 1))]
-    others = [("data/data-UK.js", "GB", "BEV", "month"), ("data/data-DE.js", "DE", "BEV", "month")]
+    others = [
+        ("data/data-UK.js", "GB", "BEV", "month", date(2024, 1, 1)),
+        ("data/data-DE.js", "DE", "BEV", "month", date(2024, 1, 1)),
+    ]
     with pytest.raises(
         Refused, match=r"data/data-GB.js: states BEV cars in GB, which data/data-UK.js .* canonical_file"
     ):
         checks.check_claims_its_own(file="data/data-GB.js", claims=claims, others=others)
+    with pytest.raises(Refused, match="states BEV cars in GB"):
+        checks.check_claims_its_own(
+            file="data/data-GB.js", claims=[("GB", "BEV", "quarter", date(2024, 1, 1))], others=others
+        )
+
+
+def test_one_file_a_year_each_under_its_own_name_counts_nothing_twice() -> None:
     checks.check_claims_its_own(
-        file="data/data-GB.js", claims=[("GB", "BEV", "quarter", date(2024, 1, 1))], others=others
+        file="registrations-2027.csv",
+        claims=[("NZ", "BEV", "month", date(2027, 1, 1))],
+        others=[("registrations-2026.csv", "NZ", "BEV", "month", date(2026, 12, 1))],
     )
 
 
