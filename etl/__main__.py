@@ -185,9 +185,8 @@ def load(
                 pipeline.load(engine, found, keep=keep, tell=tally)
                 if not tally.outcomes and not tally.refusals:
                     live = ", ".join(slug for slug in slugs if slug in _LIVE)
-                    _fail(
-                        f"{folder} holds no file of {live or 'a source that is read from files'}, laid out as upstream serves it"
-                    )
+                    read_from = live or "a source that is read from files"
+                    _fail(f"{folder} holds no file of {read_from}, laid out as upstream serves it")
             tally.cross_check(engine)
         tally.close("nothing new: every snapshot is loaded already")
 

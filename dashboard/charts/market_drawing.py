@@ -70,8 +70,8 @@ def _trend(drawn: Drawn, look: Look) -> Figure:
                     "dash": style.dash(_colour_key(line, selection)),
                 },
                 "marker": {
-                    "size": 5 if len(dates) <= 24 else _sizes(heights),
-                    "symbol": style.symbol(_colour_key(line, selection)),
+                    "size": 5 if len(dates) <= 24 else _sizes(heights, at, figures),
+                    "symbol": _symbols(style.symbol(_colour_key(line, selection)), at, figures),
                 },
                 "customdata": [[] if n is None else _point(line, figures, n) for _, n in at],
                 "text": ["" if n is None else _hover(line, n, selection) for _, n in at],
@@ -129,10 +129,21 @@ def _spread(values: Floats, at: _Places) -> list[float | None]:
     return [None if n is None else plain[n] for _, n in at]
 
 
-def _sizes(heights: Sequence[float | None]) -> list[int]:
-    """The marker of each point of a line: none within the line, one where a point stands alone and no line shows it."""
+def _sizes(heights: Sequence[float | None], at: _Places, figures: MarketFigures) -> list[int]:
+    """The marker of each point of a line: none within it, one where a point stands alone or its period is unfinished."""
     beside = [None, *heights, None]
-    return [5 if before is None and after is None else 0 for before, after in zip(beside[:-2], beside[2:], strict=True)]
+    alone = [before is None and after is None for before, after in zip(beside[:-2], beside[2:], strict=True)]
+    return [
+        7 if n is not None and figures.unfinished[n] else 5 if is_alone else 0
+        for is_alone, (_, n) in zip(alone, at, strict=True)
+    ]
+
+
+def _symbols(symbol: str, at: _Places, figures: MarketFigures) -> str | list[str]:
+    """The symbol of a line's markers, hollow where the period is not finished: its figure will grow."""
+    if not figures.unfinished.any():
+        return symbol
+    return [f"{symbol}-open" if n is not None and figures.unfinished[n] else symbol for _, n in at]
 
 
 def _visible(line: Line) -> Floats:

@@ -339,7 +339,7 @@ def test_every_control_is_reached_by_keyboard_with_a_visible_focus(reader: Reade
         if field and field not in reached:
             reached.append(field)
     assert [field.removeprefix("field ") for field in reached] == [
-        "market", "makers", "by", "measure", "powertrain", "of", "grain", "window", "since", "until", "as-of",
+        "market", "makers", "basis", "by", "measure", "powertrain", "of", "grain", "window", "since", "until", "as-of",
     ]  # fmt: skip
     page.locator(".field.by input").first.focus()
     page.keyboard.press("ArrowRight")
