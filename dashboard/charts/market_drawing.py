@@ -130,7 +130,7 @@ def _spread(values: Floats, at: _Places) -> list[float | None]:
 
 
 def _sizes(heights: Sequence[float | None], at: _Places, figures: MarketFigures) -> list[int]:
-    """The marker of each point of a line: none within it, one where a point stands alone or its period is unfinished."""
+    """The marker of each point of a line: none within it, one where it stands alone or its period is unfinished."""
     beside = [None, *heights, None]
     alone = [before is None and after is None for before, after in zip(beside[:-2], beside[2:], strict=True)]
     return [
