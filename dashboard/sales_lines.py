@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -130,7 +131,7 @@ class MarketFigures:
         own = claims.of(market, self.selection.powertrain).own
         return own_rows(own, entity=entity, ranks=precedence.ranks(own, self.dataset.citations), span=span)
 
-    @property
+    @cached_property
     def unfinished(self) -> Bools:
         """The periods (L) whose figures are not yet all there: out of trends, and marked wherever they are drawn.
 
