@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -56,7 +57,7 @@ def run(claims: pd.DataFrame) -> list[CrossCheck]:
             whole=Basis.WHOLESALE,
         ),
         _models_within_makers(plain),
-        _makers_within_markets(plain),
+        _makers_within_markets(plain, claims),
         _overseas_within_world(plain),
         _electric_within_all(claims),
     ]
@@ -120,8 +121,8 @@ def _models_within_makers(claims: pd.DataFrame) -> CrossCheck:
     )
 
 
-def _makers_within_markets(claims: pd.DataFrame) -> CrossCheck:
-    """What makers state for a market is no more than the market's total on the same basis."""
+def _makers_within_markets(claims: pd.DataFrame, all_claims: pd.DataFrame) -> CrossCheck:
+    """What makers state for a market, or its own record names, is no more than its total on the same basis."""
     cell = [name for name in (*_ABOUT, *_PERIOD) if name not in ("maker", "model")]
     whole = claims[claims["maker"] == ALL]
     own = claims[(claims["model"] == ALL) & (claims["states"] == States.MAKERS) & ~claims["maker"].isin([ALL, OTHER])]
@@ -129,10 +130,32 @@ def _makers_within_markets(claims: pd.DataFrame) -> CrossCheck:
     both = whole.merge(each.groupby(cell)["units"].sum().rename("sum_").reset_index(), on=cell)
     return _result(
         rule="makers within their market",
-        meaning="what single makers state for a market is no more than the market's total",
-        compared=[(row, row.units, row.sum_, "") for row in _rows(both)],
+        meaning="what single makers state for a market, or its record names, is no more than the market's total",
+        compared=[
+            (row, row.units, row.sum_, "") for row in chain(_rows(both), _rows(_records_with_totals(all_claims)))
+        ],
         differs=_exceeds,
     )
+
+
+def _records_with_totals(claims: pd.DataFrame) -> pd.DataFrame:
+    """Markets' totals with what the same source's record names in the period, its unnamed rest included (`sum_`)."""
+    of_market = claims[claims["states"] == States.MARKET]
+    record = ("source", "market", "basis", "powertrain", "vehicle_scope", "grain")
+    number = of_market["month"].to_numpy()
+    for name in record:
+        number = number * len(of_market[name].cat.categories) + of_market[name].cat.codes.to_numpy()
+    is_total = (of_market["maker"] == ALL).to_numpy()
+    # Few records state both, so that only their rows have to be put together.
+    parts = of_market[~is_total & np.isin(number, number[is_total])]
+    cell = [*record, "month"]
+    whole, named = (
+        rows.astype(dict.fromkeys((*record, "maker", "model"), str)) for rows in (of_market[is_total], parts)
+    )
+    is_whole = named["model"].isin([ALL]) | (named["maker"] == OTHER)
+    has_total = is_whole.groupby([named[name] for name in (*cell, "maker")]).transform("any")
+    counted = named[is_whole | ~has_total]  # a maker's total stands for its models
+    return whole.merge(counted.groupby(cell)["units"].sum().rename("sum_").reset_index(), on=cell)
 
 
 def _overseas_within_world(claims: pd.DataFrame) -> CrossCheck:

@@ -270,6 +270,28 @@ def test_a_makers_total_beside_its_models_is_not_counted_twice() -> None:
     assert [(each.stated, each.computed) for each in models_only.differences] == [(79, 80)]
 
 
+def test_a_record_that_names_more_cars_than_its_total_is_a_difference() -> None:
+    """Two makers of 100 and 150 and an unnamed rest of 50 among 300 cars, and among 299."""
+    named = [total(units, maker=maker) for maker, units in (("example", 100), ("second-example", 150), ("other", 50))]
+    assert not result("makers within their market", *named, total(300)).differences
+    (over,) = result("makers within their market", *named, total(299)).differences
+    assert (over.stated, over.computed) == (299, 300)
+
+
+def test_a_makers_models_count_once_within_the_total_of_their_record() -> None:
+    """Two models of 40 with their maker's total of 80, and one of 20 whose maker states no total: 100 cars."""
+    named = [total(units, maker="example", model=model) for model, units in (("one", 40), ("two", 40), ("all", 80))]
+    alone = total(20, maker="second-example", model="one")
+    assert not result("makers within their market", *named, alone, total(100)).differences
+    (over,) = result("makers within their market", *named, alone, total(99)).differences
+    assert (over.stated, over.computed) == (99, 100)
+
+
+def test_two_sources_records_of_one_market_are_not_added_up() -> None:
+    found = result("makers within their market", total(90, maker="example", source="second"), total(80))
+    assert found.checked == 0
+
+
 def test_battery_cars_and_all_vehicles_are_not_compared() -> None:
     battery = claim(300, states="market", vehicle_scope="all_vehicles")
     assert result("electric within all cars", battery, claim(200, states="market", powertrain="ALL")).checked == 0
