@@ -320,6 +320,14 @@ def text_width(text: str, font_px: float, *, bold: bool = False) -> float:
     return _font(bold).getlength(own) / 200 * font_px + foreign * font_px
 
 
+def fitting(name: str, *, width: float, font_px: float) -> str:
+    """A name cut to a width in pixels."""
+    if text_width(name, font_px) <= width:
+        return name
+    cut = next((n for n in range(len(name), 1, -1) if text_width(name[:n] + "…", font_px) <= width), 1)
+    return name[:cut].rstrip() + "…"
+
+
 _UNITS = re.compile(r"(?<=\d) (?=(?:%|pp|M|k|bn|px|km|kWh)\b|%)")
 _BREAKS = re.compile(r"(?<=[⺀-鿿豈-﫿＀-￯])|(?<=[/_&?=])(?=\w)|(?<= )")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -19,7 +18,7 @@ from db.store import Source
 from db.vocabulary import ALL, OTHER, Cadence, Obtained, States
 from etl.claims import Claims
 from etl.pipeline import DatedFile
-from etl.snapshots import Refused, SnapshotStore
+from etl.snapshots import Refused, SnapshotStore, write_whole
 
 _RECORD = ["market", "basis", "powertrain", "vehicle_scope", "grain", "period_start"]
 
@@ -58,8 +57,8 @@ def keep(store: SnapshotStore, file: DatedFile) -> None:
         "figures": figures,
         "known_on": file.known_on.isoformat() if file.known_on else None,
     }
-    _write(folder / figures, file.content)
-    _write(folder / f"{slug}.json", (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode())
+    write_whole(folder / figures, file.content)
+    write_whole(folder / f"{slug}.json", (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode())
     for path in folder.glob(f"{slug}.*.csv"):
         if path.name != figures:
             path.unlink()
@@ -108,12 +107,3 @@ def _read(path: Path) -> DatedFile:
             problem=f"is no description of imported figures ({error})",
             remedy=f"restore it from a backup, or 'python -m etl remove {path.stem}' and import the figures again",
         ) from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(path.name + ".unfinished")
-    with unfinished.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    unfinished.replace(path)

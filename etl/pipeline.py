@@ -22,6 +22,7 @@ from etl.harmonize import harmonize, reference
 from etl.snapshots import Refused, Snapshot, SnapshotStore
 from etl.sources import CONNECTORS, Connector, maker_groups
 from etl.sources.curated import CURATED
+from etl.sources.curated import parse as parse_curated
 
 
 @dataclass(frozen=True)
@@ -207,14 +208,11 @@ def read_dated(file: DatedFile) -> Claims:
     """What such a file says. Raises `Refused` where it cannot be read, or any of its rows cannot."""
     if file.source.slug == maker_groups.SOURCE.slug:
         return maker_groups.parse(file.content)
-    is_curated = file.obtained is Obtained.CURATED
-    claims = tidy.read(
-        file.content,
-        file=file.file,
-        require_address=is_curated,
-        require_published_on=is_curated,
-        known_on=file.known_on or OPEN_END,
-    ).claims
+    known_on = file.known_on or OPEN_END
+    if file.obtained is Obtained.CURATED:
+        claims = parse_curated(file.file, file.content, known_on=known_on).claims
+    else:
+        claims = tidy.read(file.content, file=file.file, require_address=False, known_on=known_on).claims
     if claims.rejected:
         first = claims.rejected[0]
         more = f" (and {len(claims.rejected) - 1} more problems)" if len(claims.rejected) > 1 else ""

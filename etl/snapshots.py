@@ -176,7 +176,7 @@ class SnapshotStore:
         receipt = snapshot.receipt
         content = self.folder / snapshot.source / "content" / f"{receipt.sha256}.gz"
         if not content.exists():
-            self._write(content, gzip.compress(snapshot.content, compresslevel=6, mtime=0))
+            write_whole(content, gzip.compress(snapshot.content, compresslevel=6, mtime=0))
         name = f"{snapshot.file.replace('/', '--')}.{receipt.sha256[:12]}.json"
         path = self.folder / snapshot.source / snapshot.known_on.isoformat() / name
         if not path.exists():
@@ -192,7 +192,7 @@ class SnapshotStore:
                 "removals_accepted": snapshot.removals_accepted,
                 "validators": [asdict(validators) for validators in snapshot.validators],
             }
-            self._write(path, (json.dumps(fields, indent=1) + "\n").encode())
+            write_whole(path, (json.dumps(fields, indent=1) + "\n").encode())
 
     def mark(self, shipped: str) -> None:
         """Remember that figures which ship with the project (one of `SHIPPED`) belong to this history."""
@@ -283,15 +283,16 @@ class SnapshotStore:
                 remedy="restore it from a backup, or remove it",
             ) from error
 
-    @staticmethod
-    def _write(path: Path, content: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(path.name + ".unfinished")
-        with unfinished.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(path)
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is there wholly or not at all, whatever happens meanwhile; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".unfinished")
+    with unfinished.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    unfinished.replace(path)
 
 
 # Downloading

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from dashboard.selection import Measure, Selection
+from dashboard.selection import Measure, PowertrainChoice, Selection
 from dashboard.style import Figure, Look
 from db import Connection
 from db.queries import Citation
@@ -42,6 +42,15 @@ DOWNLOAD_COLUMNS = (
 """The columns of every download. One row is one entity in one period; lists within a cell are joined by `;`.
 
 A chart may have columns of its own behind them."""
+
+
+CARS = {
+    PowertrainChoice.BEV: "BEVs",
+    PowertrainChoice.PHEV: "plug-in hybrids",
+    PowertrainChoice.NEV: "NEVs",
+    PowertrainChoice.ALL: "cars",
+}
+"""What a powertrain's cars are called in titles."""
 
 
 @dataclass(frozen=True)

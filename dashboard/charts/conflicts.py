@@ -20,11 +20,11 @@ from typing import Any
 import pandas as pd
 
 from dashboard import style
-from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table
+from dashboard.charts.chart import CARS, DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table
 from dashboard.comparability import HEADLINE_BASES, check_names
 from dashboard.metrics import GRAIN_MONTHS
 from dashboard.precedence import PUBLISHED_AS
-from dashboard.selection import BasisChoice, Measure, PowertrainChoice, Selection
+from dashboard.selection import BasisChoice, Measure, Selection
 from dashboard.style import Figure, Look
 from db import Connection, queries
 from db.queries import Citation, Nouns
@@ -39,13 +39,6 @@ LARGEST = 10.0
 TABLE_ROWS = 60
 
 MEASURES = (Measure.UNITS,)
-
-_CARS = {
-    PowertrainChoice.BEV: "BEVs",
-    PowertrainChoice.PHEV: "plug-in hybrids",
-    PowertrainChoice.NEV: "NEVs",
-    PowertrainChoice.ALL: "cars",
-}
 
 
 class Kind(Word):
@@ -352,7 +345,7 @@ def _entity(cell: Cell, found: Conflicts) -> str:
 
 
 def _cars_name(found: Conflicts, selection: Selection) -> str:
-    cars = _CARS[selection.powertrain]
+    cars = CARS[selection.powertrain]
     if len(selection.market) == 1:
         return f"{found.nouns.adjectives[selection.market[0]]} {cars}"
     return f"{cars} in {len(selection.market)} markets"
@@ -362,7 +355,7 @@ def _subtitle(found: Conflicts, selection: Selection) -> str:
     where = ", ".join(found.nouns.markets[code] for code in selection.market)
     count = f"{len(found.differing):,} of {len(found.pairs):,} cells that two sources state differ"
     return (
-        f"{where}. {count}; the other source's {selection.basis} figure of {_CARS[selection.powertrain]} (passenger "
+        f"{where}. {count}; the other source's {selection.basis} figure of {CARS[selection.powertrain]} (passenger "
         "cars) against the one that other charts draw, in %"
     )
 

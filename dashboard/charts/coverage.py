@@ -481,7 +481,9 @@ def draw(reading: Reading, look: Look) -> Figure:
     height = look.height if look.width else top + bottom + max(len(markets), 3) * _ROW
     if look.width:
         font = min(font, max(8, int(look.height * 0.62 / len(markets) * 0.8)))
-    names = [_fitting(of.name, width=105 if is_narrow else 220 * look.font_px / 13, font_px=font) for of in markets]
+    names = [
+        style.fitting(of.name, width=105 if is_narrow else 220 * look.font_px / 13, font_px=font) for of in markets
+    ]
     ink = style.INK[look.theme]
     trace = {
         "type": "heatmap",
@@ -621,14 +623,6 @@ def _years(first: int, grain: Grain, count: int, *, room: float, font_px: float)
         "tickvals": [at - 0.5 if grain is not Grain.YEAR else at for at in shown],
         "ticktext": [str((first + at * grain.months) // 12) for at in shown],
     }
-
-
-def _fitting(name: str, *, width: float, font_px: float) -> str:
-    """A name cut to a width in pixels."""
-    if style.text_width(name, font_px) <= width:
-        return name
-    cut = next((n for n in range(len(name), 1, -1) if style.text_width(name[:n] + "…", font_px) <= width), 1)
-    return name[:cut].rstrip() + "…"
 
 
 # Rows and table

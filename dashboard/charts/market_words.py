@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 
 from dashboard import style
-from dashboard.charts.chart import Badge
+from dashboard.charts.chart import CARS, Badge
 from dashboard.comparability import is_within_market
 from dashboard.metrics import GRAIN_MONTHS
 from dashboard.sales_lines import (
@@ -24,12 +24,6 @@ from dashboard.selection import BasisChoice, By, Measure, PowertrainChoice, Sele
 DRAWN = 7
 """Named lines drawn at the most, unless the reader named more."""
 
-_CARS = {
-    PowertrainChoice.BEV: "BEVs",
-    PowertrainChoice.PHEV: "plug-in hybrids",
-    PowertrainChoice.NEV: "NEVs",
-    PowertrainChoice.ALL: "cars",
-}
 
 _KIND = {
     PowertrainChoice.BEV: "BEV",
@@ -84,14 +78,14 @@ def title(drawn: Drawn) -> str:
     if not ranked:
         return _shortest(f"{_first_up(cars)}: nothing of what was asked for is published for {when}", _first_up(cars))
     if selection.measure is Measure.GROWTH:
-        counted = f"{_CARS[selection.powertrain]}{_COUNTED[selection.basis]}"
+        counted = f"{CARS[selection.powertrain]}{_COUNTED[selection.basis]}"
         return _growth_title(ranked, when=when, cars=_first_up(counted if selection.by is By.MARKET else cars))
     if selection.by is By.MARKET:
         return _market_title(ranked, figures, when=when)
     if selection.basis is BasisChoice.REPORTED:
         return _headline_title(ranked, figures, when=when)
     first, amount = ranked[0], amount_text(ranked[0], -1, selection)
-    of = f" of all {_CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
+    of = f" of all {CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
     change = _year_change(first, figures)
     whole = not (selection.makers or selection.models or figures.is_own)
     if whole and is_finished and _leads(first, figures):
@@ -168,7 +162,7 @@ def _growth_title(ranked: Sequence[Line], *, when: str, cars: str) -> str:
 
 def _headline_title(ranked: Sequence[Line], figures: MarketFigures, *, when: str) -> str:
     """Makers' headline figures with what each counts, by name: figures on unlike bases have no order of size."""
-    cars = _first_up(f"{place_name(figures)} {_CARS[figures.selection.powertrain]}")
+    cars = _first_up(f"{place_name(figures)} {CARS[figures.selection.powertrain]}")
     shown = sorted(ranked[:2], key=lambda line: line.name)
     parts = [f"{line.name} {amount_text(line, -1, figures.selection)}" for line in shown]
     unlike = " – unlike bases" if len({line.basis for line in shown}) > 1 else ""
@@ -203,7 +197,7 @@ def _market_title(ranked: Sequence[Line], figures: MarketFigures, *, when: str) 
     if len(selection.makers) == 1:
         who = f"{maker_name(selection.makers[0], selection, figures.nouns)}: "
     elif not selection.makers:
-        cars = f"{_CARS[selection.powertrain]}{_COUNTED[selection.basis]}"
+        cars = f"{CARS[selection.powertrain]}{_COUNTED[selection.basis]}"
         is_of_sum = selection.measure is Measure.SHARE and not is_within_market(selection)
         if is_of_sum and len(selection.market) == 1:
             name = entities[0].name
@@ -212,7 +206,7 @@ def _market_title(ranked: Sequence[Line], figures: MarketFigures, *, when: str) 
                 f"{name} is the only market chosen: 100 % of its own {cars}",
             )
         who = f"Of {len(selection.market)} markets' {cars}: " if is_of_sum else f"{_first_up(cars)}: "
-    of = f" of all {_CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
+    of = f" of all {CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
     parts = [f"{line.name} {amount_text(line, -1, selection)}" for line in entities]
     return _shortest(
         f"{who}{parts[0]}{of}, {', '.join(parts[1:3])} in {when}"
@@ -326,7 +320,7 @@ _FIGURES = {
 def cars_name(figures: MarketFigures) -> str:
     """'German BEVs', 'Chinese BEVs retailed': the cars and, where it is not registrations, how they are counted."""
     selection = figures.selection
-    return f"{place_name(figures)} {_CARS[selection.powertrain]}{_COUNTED[selection.basis]}"
+    return f"{place_name(figures)} {CARS[selection.powertrain]}{_COUNTED[selection.basis]}"
 
 
 def place_name(figures: MarketFigures) -> str:

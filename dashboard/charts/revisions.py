@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard import style
-from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table
+from dashboard.charts.chart import CARS, DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table
 from dashboard.comparability import HEADLINE_BASES, check_names, check_sales
 from dashboard.metrics import GRAIN_MONTHS
 from dashboard.precedence import PUBLISHED_AS
@@ -29,7 +29,7 @@ from dashboard.revisions import (
     typical,
     under_latest_names,
 )
-from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Refusal, Selection, Window
+from dashboard.selection import BasisChoice, By, Measure, NotPublished, Refusal, Selection, Window
 from dashboard.style import Figure, Look
 from db import Connection, queries
 from db.queries import Citation, Nouns
@@ -53,12 +53,6 @@ TABLE_ROWS = 60
 
 MEASURES = (Measure.UNITS,)
 
-_CARS = {
-    PowertrainChoice.BEV: "BEVs",
-    PowertrainChoice.PHEV: "plug-in hybrids",
-    PowertrainChoice.NEV: "NEVs",
-    PowertrainChoice.ALL: "cars",
-}
 _WHAT = {
     Kind.REVISED: "revised",
     Kind.VANISHED: "vanished",
@@ -315,7 +309,7 @@ def _shortest(*candidates: str) -> str:
 
 def _figures_name(found: Revisions, selection: Selection) -> str:
     """'figures of German BEVs'."""
-    cars = _CARS[selection.powertrain]
+    cars = CARS[selection.powertrain]
     if len(selection.market) == 1:
         return f"figures of {found.nouns.adjectives[selection.market[0]]} {cars}"
     return f"figures of {cars} in {len(selection.market)} markets"
@@ -331,7 +325,7 @@ def _subtitle(found: Revisions, selection: Selection) -> str:
     by = "by model" if selection.by is By.MODEL or selection.models else "by maker (brand)"
     return (
         f"{where}. Latest figure against the first one known, change in %; {selection.basis} figures of "
-        f"{_CARS[selection.powertrain]} (passenger cars) {by}, by period as published"
+        f"{CARS[selection.powertrain]} (passenger cars) {by}, by period as published"
     )
 
 

@@ -292,7 +292,7 @@ def draw(reading: Reading, look: Look) -> Figure:
         written.append(said)
         if is_narrow:
             room = _NARROW - style.text_width(each.state, font, bold=each.is_overdue) - look.font_px
-            name = _fitting(names[n], width=room, font_px=font)
+            name = style.fitting(names[n], width=room, font_px=font)
             written.append(
                 said
                 | {
@@ -459,14 +459,6 @@ def _period(of: Expected) -> str:
     """The last period, in the words of its length."""
     months = of.published_to.year * 12 + of.published_to.month - of.last_period.year * 12 - of.last_period.month
     return style.period_text(of.last_period, {1: "month", 3: "quarter", 12: "year"}[months])
-
-
-def _fitting(name: str, *, width: float, font_px: float) -> str:
-    """A name cut to a width in pixels."""
-    if style.text_width(name, font_px) <= width:
-        return name
-    cut = next((n for n in range(len(name), 1, -1) if style.text_width(name[:n] + "…", font_px) <= width), 1)
-    return name[:cut].rstrip() + "…"
 
 
 # Rows and table

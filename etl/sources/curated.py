@@ -151,10 +151,10 @@ CURATED: Final = (
 """The curated files, each a source of its own."""
 
 
-def parse(entry: CuratedFile, content: bytes, *, known_on: date = OPEN_END) -> tidy.Tidy:
+def parse(file: str, content: bytes, *, known_on: date = OPEN_END) -> tidy.Tidy:
     """What a curated file says. Every row has an address and a day of publication; one that lacks it is rejected.
 
     `known_on` is the day on which the file is read: a row that is published later is rejected. Raises `Refused` where
     the file is not of the tidy format. The caller refuses the whole file where a row is rejected.
     """
-    return tidy.read(content, file=entry.file, require_address=True, known_on=known_on, require_published_on=True)
+    return tidy.read(content, file=file, require_address=True, known_on=known_on, require_published_on=True)

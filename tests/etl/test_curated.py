@@ -33,7 +33,7 @@ Cells = dict[str, dict[tuple[str, ...], int]]
 def claims(source: str) -> Claims:
     """What a curated file says."""
     (entry,) = (entry for entry in CURATED if entry.source.slug == source)
-    tidied = parse(entry, entry.path.read_bytes(), known_on=LAST)
+    tidied = parse(entry.file, entry.path.read_bytes(), known_on=LAST)
     assert describe_problems(tidied.rejected, file=entry.file) == []
     return tidied.claims
 
@@ -67,7 +67,7 @@ def _year(figures: dict[str, int], year: int, *, periods: int) -> int:
 
 @pytest.mark.parametrize("entry", CURATED, ids=lambda entry: entry.source.slug)
 def test_a_curated_file_is_read_whole(entry: CuratedFile) -> None:
-    tidied = parse(entry, entry.path.read_bytes(), known_on=LAST)
+    tidied = parse(entry.file, entry.path.read_bytes(), known_on=LAST)
     assert describe_problems(tidied.rejected, file=entry.file) == []
     read = tidied.claims
     assert read.duplicate == 0
@@ -102,10 +102,10 @@ def test_sources_differ_in_name_and_the_makers_own_word_comes_before_others() ->
 
 def test_a_curated_row_without_an_address_or_a_day_is_rejected() -> None:
     content = ",".join(COLUMNS) + "\n2026-06,CN,retail,BEV,,all,,100,,,,,\n"
-    tidied = parse(CURATED[0], content.encode())
+    tidied = parse(CURATED[0].file, content.encode())
     assert [(found.line, found.column) for found in tidied.rejected] == [(2, "published_on"), (2, "source_url")]
     with pytest.raises(Refused, match=r"^tesla-deliveries\.csv line 1"):
-        parse(CURATED[0], b"period,market\n")
+        parse(CURATED[0].file, b"period,market\n")
 
 
 @pytest.mark.parametrize("entry", CURATED, ids=lambda entry: entry.source.slug)

@@ -355,7 +355,7 @@ def test_a_correction_broken_off_while_it_is_kept_leaves_the_earlier_figures_or_
     """Step 1 writes the figures, step 2 what they are; broken off before either."""
     etl("import", write(MARKET))
     written = 0
-    write_whole = imports._write
+    write_whole = imports.write_whole
 
     def break_off(path: Path, content: bytes) -> None:
         nonlocal written
@@ -365,7 +365,7 @@ def test_a_correction_broken_off_while_it_is_kept_leaves_the_earlier_figures_or_
         write_whole(path, content)
 
     with monkeypatch.context() as broken:
-        broken.setattr(imports, "_write", break_off)
+        broken.setattr(imports, "write_whole", break_off)
         error(etl("import", write(MARKET.replace("300", "200"))))
     assert figures(database)["other-motors"] == 300
     assert etl("rebuild").exit_code == 0
