@@ -53,6 +53,18 @@ CARS = {
 """What a powertrain's cars are called in titles."""
 
 
+TITLE_LENGTH = 90
+"""Characters that a title has at the most."""
+
+
+def shortest(*candidates: str) -> str:
+    """The first candidate of at most 90 characters; the last one, cut, where none is."""
+    for candidate in candidates:
+        if len(candidate) <= TITLE_LENGTH:
+            return candidate
+    return candidates[-1][: TITLE_LENGTH - 1] + "…"
+
+
 @dataclass(frozen=True)
 class Badge:
     """How fresh and how complete the data are; amber where a reader has to be careful, with the reason."""

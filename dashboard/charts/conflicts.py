@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard import style
-from dashboard.charts.chart import CARS, DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table
+from dashboard.charts.chart import CARS, DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table, shortest
 from dashboard.comparability import HEADLINE_BASES, check_names
 from dashboard.metrics import GRAIN_MONTHS
 from dashboard.precedence import PUBLISHED_AS
@@ -295,12 +295,12 @@ def title(found: Conflicts, selection: Selection) -> str:
     """How many figures differ and where most, in at most 90 characters; a plain statement where none does."""
     cars = _cars_name(found, selection)
     if not found.pairs:
-        return _shortest(f"No figure of {cars} is stated by two sources", "No figure is stated by two sources")
+        return shortest(f"No figure of {cars} is stated by two sources", "No figure is stated by two sources")
     differing = found.differing
     if not differing:
         if len(found.pairs) == 1:
-            return _shortest(f"The one figure of {cars} that two sources state agrees", "The two sources agree")
-        return _shortest(
+            return shortest(f"The one figure of {cars} that two sources state agrees", "The two sources agree")
+        return shortest(
             f"Sources agree on all {len(found.pairs):,} figures of {cars} that two of them state",
             f"Sources agree on all {len(found.pairs):,} figures that two of them state",
         )
@@ -308,16 +308,12 @@ def title(found: Conflicts, selection: Selection) -> str:
     part = f"Sources differ on {len(differing):,} of {len(found.pairs):,} figures"
     where = _about(largest, found, market=len(selection.market) > 1)
     most = f"{', most' if len(differing) > 1 else ''} by {_percent(largest)} ({where})"
-    return _shortest(
+    return shortest(
         f"{part} of {cars}{most}",
         f"{part}{most}",
         f"{part} of {cars}",
         part,
     )
-
-
-def _shortest(*candidates: str) -> str:
-    return next((text for text in candidates if len(text) <= 90), candidates[-1][:89] + "…")
 
 
 def _percent(pair: Pair) -> str:

@@ -47,16 +47,16 @@ def draw(reading: Reading, look: Look) -> Figure:
 
 def _trend(drawn: Drawn, look: Look) -> Figure:
     figures, selection = drawn.figures, drawn.figures.selection
-    at = _with_gaps(figures)
+    at = with_gaps(figures)
     dates = [month_start(month).isoformat() for month, _ in at]
     traces: list[dict[str, Any]] = []
     named = bool(selection.makers or selection.models)
     bounded = selection.measure is not Measure.GROWTH
     for line in drawn.lines:
-        colour = style.colour(_colour_key(line, selection), look.theme, highlight=named)
+        colour = style.colour(colour_key(line, selection), look.theme, highlight=named)
         if bounded and _has_visible_band(line, drawn, named):
-            traces += _band(line, at, dates, colour)
-        heights = _spread(_visible(line), at)
+            traces += band(line, at, dates, colour)
+        heights = spread(visible(line), at)
         traces.append(
             {
                 "type": "scatter",
@@ -67,13 +67,13 @@ def _trend(drawn: Drawn, look: Look) -> Figure:
                 "line": {
                     "color": colour,
                     "width": 2.5 if _stands_out(line) else 2,
-                    "dash": style.dash(_colour_key(line, selection)),
+                    "dash": style.dash(colour_key(line, selection)),
                 },
                 "marker": {
-                    "size": 5 if len(dates) <= 24 else _sizes(heights, at, figures),
-                    "symbol": _symbols(style.symbol(_colour_key(line, selection)), at, figures),
+                    "size": 5 if len(dates) <= 24 else sizes(heights, at, figures),
+                    "symbol": symbols(style.symbol(colour_key(line, selection)), at, figures),
                 },
-                "customdata": [[] if n is None else _point(line, figures, n) for _, n in at],
+                "customdata": [[] if n is None else point_key(line, figures, n) for _, n in at],
                 "text": ["" if n is None else _hover(line, n, selection) for _, n in at],
                 "hovertemplate": "%{text}",
                 "connectgaps": False,
@@ -83,7 +83,7 @@ def _trend(drawn: Drawn, look: Look) -> Figure:
     ends = _line_ends(drawn, look, within=(low, high))
     layout = style.layout(
         look,
-        xaxis={"type": "date", "hoverformat": _hover_format(selection), **_x_range(figures)},
+        xaxis={"type": "date", "hoverformat": hover_format(selection), **x_range(figures)},
         yaxis={
             "range": [low, high],
             "tickformat": ".0%"
@@ -108,14 +108,14 @@ def _trend(drawn: Drawn, look: Look) -> Figure:
     return {"data": traces, "layout": layout}
 
 
-_Places = list[tuple[int, int | None]]
+Places = list[tuple[int, int | None]]
 """Months of a time axis, each with its place among the figures' periods; None where a period has no figure at all."""
 
 
-def _with_gaps(figures: MarketFigures) -> _Places:
+def with_gaps(figures: MarketFigures) -> Places:
     """The periods with a figure, and one without between those that are not neighbours: no line is drawn across it."""
     length = GRAIN_MONTHS[figures.selection.grain.value]
-    places: _Places = []
+    places: Places = []
     for n, month in enumerate(figures.start.tolist()):
         if n and month > int(figures.start[n - 1]) + length:
             places.append((int(figures.start[n - 1]) + length, None))
@@ -123,13 +123,13 @@ def _with_gaps(figures: MarketFigures) -> _Places:
     return places
 
 
-def _spread(values: Floats, at: _Places) -> list[float | None]:
+def spread(values: Floats, at: Places) -> list[float | None]:
     """Values along a time axis with its gaps, as Plotly takes them."""
-    plain = _plain(values)
-    return [None if n is None else plain[n] for _, n in at]
+    heights = plain(values)
+    return [None if n is None else heights[n] for _, n in at]
 
 
-def _sizes(heights: Sequence[float | None], at: _Places, figures: MarketFigures) -> list[int]:
+def sizes(heights: Sequence[float | None], at: Places, figures: MarketFigures) -> list[int]:
     """The marker of each point of a line: none within it, one where it stands alone or its period is unfinished."""
     beside = [None, *heights, None]
     alone = [before is None and after is None for before, after in zip(beside[:-2], beside[2:], strict=True)]
@@ -139,14 +139,14 @@ def _sizes(heights: Sequence[float | None], at: _Places, figures: MarketFigures)
     ]
 
 
-def _symbols(symbol: str, at: _Places, figures: MarketFigures) -> str | list[str]:
+def symbols(symbol: str, at: Places, figures: MarketFigures) -> str | list[str]:
     """The symbol of a line's markers, hollow where the period is not finished: its figure will grow."""
     if not figures.unfinished.any():
         return symbol
     return [f"{symbol}-open" if n is not None and figures.unfinished[n] else symbol for _, n in at]
 
 
-def _visible(line: Line) -> Floats:
+def visible(line: Line) -> Floats:
     """What is drawn of a line: where the entity is not named there is a gap, never a zero."""
     return np.where(line.named, line.value, np.nan)
 
@@ -157,17 +157,17 @@ def _line_ends(drawn: Drawn, look: Look, *, within: tuple[float, float]) -> list
     named = bool(selection.makers or selection.models)
     ends = []
     for line in drawn.lines:
-        visible = np.flatnonzero(~np.isnan(_visible(line)))
+        there = np.flatnonzero(~np.isnan(visible(line)))
         if not np.isnan(line.value[-1]):
             text = f"{line.name} {marked_text(line, -1, selection)}"
-            height = line.value[visible[-1]] if len(visible) else line.high[-1]
-        elif len(visible):
-            when = style.period_text(month_start(int(figures.start[visible[-1]])), selection.grain.value)
-            text = f"{line.name} {marked_text(line, visible[-1], selection)} ({when})"
-            height = line.value[visible[-1]]
+            height = line.value[there[-1]] if len(there) else line.high[-1]
+        elif len(there):
+            when = style.period_text(month_start(int(figures.start[there[-1]])), selection.grain.value)
+            text = f"{line.name} {marked_text(line, there[-1], selection)} ({when})"
+            height = line.value[there[-1]]
         else:
             continue
-        colour = style.colour(_colour_key(line, selection), look.theme, highlight=named)
+        colour = style.colour(colour_key(line, selection), look.theme, highlight=named)
         ends.append(
             style.LineEnd(
                 text=text,
@@ -196,7 +196,7 @@ def _plain_bar(name: str, value: float, selection: Selection, colour: str) -> _B
     return _Bar(name=name, value=value, high=value, text=text, hover=f"{name}: {text}", colour=colour, point=[])
 
 
-def _point(line: Line, figures: MarketFigures, at: int) -> list[Any]:
+def point_key(line: Line, figures: MarketFigures, at: int) -> list[Any]:
     """What `Point` is made of, as a click hands it over."""
     return [line.market, line.maker, line.model, int(figures.start[at])]
 
@@ -208,12 +208,12 @@ def _bars(drawn: Drawn, look: Look) -> Figure:
     bars = [
         _Bar(
             name=line.name,
-            value=float(_visible(line)[0]),
+            value=float(visible(line)[0]),
             high=float(line.high[0]) if selection.measure is not Measure.GROWTH else float(line.value[0]),
             text=marked_text(line, 0, selection),
             hover=_hover(line, 0, selection),
-            colour=style.colour(_colour_key(line, selection), look.theme),
-            point=_point(line, drawn.figures, 0),
+            colour=style.colour(colour_key(line, selection), look.theme),
+            point=point_key(line, drawn.figures, 0),
         )
         for line in shown
     ]
@@ -226,7 +226,7 @@ def _bars(drawn: Drawn, look: Look) -> Figure:
                 bars.append(_plain_bar(name, sum_of(lines), selection, style.INK[look.theme].axis))
         for line in rest:
             bar = _plain_bar(line.name, float(line.value[0]), selection, style.colour(OTHER, look.theme))
-            bars.append(replace(bar, point=_point(line, drawn.figures, 0)))
+            bars.append(replace(bar, point=point_key(line, drawn.figures, 0)))
     shared = {
         "type": "bar",
         "orientation": "h",
@@ -249,7 +249,7 @@ def _bars(drawn: Drawn, look: Look) -> Figure:
             "textposition": "outside",
             "cliponaxis": False,
         },
-        shared | {"x": _plain(np.array([bar.value for bar in bars])), "marker": {"color": colours}},
+        shared | {"x": plain(np.array([bar.value for bar in bars])), "marker": {"color": colours}},
     ]
     top = max(ends, default=0.0)
     bottom = min([0.0, *ends])
@@ -276,7 +276,7 @@ def _bars(drawn: Drawn, look: Look) -> Figure:
     return {"data": traces, "layout": layout}
 
 
-def _colour_key(line: Line, selection: Selection) -> str:
+def colour_key(line: Line, selection: Selection) -> str:
     """Colour belongs to the maker; models of one maker and markets are told apart by label, dash and symbol."""
     if selection.by is By.MODEL:
         return line.maker if selection.models or not selection.makers else line.model
@@ -301,7 +301,7 @@ def _has_visible_band(line: Line, drawn: Drawn, named: bool) -> bool:
     return bool(width.max() <= limit) and bool(width.max() > 0.005 * top)
 
 
-def _band(line: Line, at: _Places, dates: Sequence[str], colour: str) -> list[dict[str, Any]]:
+def band(line: Line, at: Places, dates: Sequence[str], colour: str) -> list[dict[str, Any]]:
     common = {
         "type": "scatter",
         "mode": "lines",
@@ -312,10 +312,10 @@ def _band(line: Line, at: _Places, dates: Sequence[str], colour: str) -> list[di
         "connectgaps": False,
     }
     return [
-        common | {"y": _spread(line.low, at)},
+        common | {"y": spread(line.low, at)},
         common
         | {
-            "y": _spread(line.high, at),
+            "y": spread(line.high, at),
             "fill": "tonexty",
             "fillcolor": "rgba(0,0,0,0)",
             "fillpattern": style.hatch(colour),
@@ -323,7 +323,7 @@ def _band(line: Line, at: _Places, dates: Sequence[str], colour: str) -> list[di
     ]
 
 
-def _plain(values: Floats) -> list[float | None]:
+def plain(values: Floats) -> list[float | None]:
     """Numbers for Plotly: seven digits are more than a screen shows, and NaN is a gap."""
     return [None if np.isnan(value) else float(f"{value:.7g}") for value in values]
 
@@ -349,10 +349,10 @@ def _axis_range(drawn: Drawn, traces: Sequence[dict[str, Any]]) -> tuple[float, 
     return 0.0, (top or 1.0) * 1.05
 
 
-def _x_range(figures: MarketFigures) -> dict[str, Any]:
+def x_range(figures: MarketFigures) -> dict[str, Any]:
     first, last = month_start(int(figures.start[0])), month_start(int(figures.start[-1]))
     return {"range": [first.isoformat(), last.isoformat()]}
 
 
-def _hover_format(selection: Selection) -> str:
+def hover_format(selection: Selection) -> str:
     return {"month": "%b %Y", "quarter": "Q%q %Y", "year": "%Y"}[selection.grain.value]

@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 
 from dashboard import style
-from dashboard.charts.chart import CARS, Badge
+from dashboard.charts.chart import CARS, Badge, shortest
 from dashboard.comparability import is_within_market
 from dashboard.metrics import GRAIN_MONTHS
 from dashboard.sales_lines import (
@@ -25,7 +25,7 @@ DRAWN = 7
 """Named lines drawn at the most, unless the reader named more."""
 
 
-_KIND = {
+KIND = {
     PowertrainChoice.BEV: "BEV",
     PowertrainChoice.PHEV: "PHEV",
     PowertrainChoice.NEV: "NEV",
@@ -76,10 +76,10 @@ def title(drawn: Drawn) -> str:
         when += " (incomplete)"
     ranked = _ranked(drawn)
     if not ranked:
-        return _shortest(f"{_first_up(cars)}: nothing of what was asked for is published for {when}", _first_up(cars))
+        return shortest(f"{first_up(cars)}: nothing of what was asked for is published for {when}", first_up(cars))
     if selection.measure is Measure.GROWTH:
-        counted = f"{CARS[selection.powertrain]}{_COUNTED[selection.basis]}"
-        return _growth_title(ranked, when=when, cars=_first_up(counted if selection.by is By.MARKET else cars))
+        counted = f"{CARS[selection.powertrain]}{COUNTED[selection.basis]}"
+        return _growth_title(ranked, when=when, cars=first_up(counted if selection.by is By.MARKET else cars))
     if selection.by is By.MARKET:
         return _market_title(ranked, figures, when=when)
     if selection.basis is BasisChoice.REPORTED:
@@ -88,9 +88,9 @@ def title(drawn: Drawn) -> str:
     of = f" of all {CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
     change = _year_change(first, figures)
     whole = not (selection.makers or selection.models or figures.is_own)
-    if whole and is_finished and _leads(first, figures):
+    if whole and is_finished and leads(first, figures):
         second = f"; {ranked[1].name} {amount_text(ranked[1], -1, selection)}" if len(ranked) > 1 else ""
-        return _shortest(
+        return shortest(
             f"{first.name} leads {cars} in {when}: {amount}{of}{change}{second}",
             f"{first.name} leads {cars} in {when}: {amount}{of}{second}",
             f"{first.name} leads {cars} in {when}: {amount}{of}",
@@ -98,9 +98,9 @@ def title(drawn: Drawn) -> str:
         )
     has = f"{first.name} has {amount}" if selection.measure is Measure.SHARE else f"{first.name}: {amount}"
     what = (of or f" of {cars}") if selection.measure is Measure.SHARE else f" {cars}"
-    rest = _rest_share(figures)
+    rest = rest_share(figures)
     if whole and rest is not None and rest >= 0.05:
-        return _shortest(
+        return shortest(
             f"{has}{what} in {when}; {style.share_text(rest)} of the market is unnamed",
             f"{has}{what} in {when}; {style.share_text(rest)} unnamed",
             f"{has}{what} in {when}",
@@ -109,18 +109,18 @@ def title(drawn: Drawn) -> str:
     if len(ranked) == 1:
         most = value_text(float(first.high[-1]), selection.measure)
         limit = f", at most {most}" if amount.startswith("at least") else ""
-        return _shortest(f"{has}{limit}{what} in {when}{change}", f"{has}{limit}{what} in {when}", f"{has} in {when}")
+        return shortest(f"{has}{limit}{what} in {when}{change}", f"{has}{limit}{what} in {when}", f"{has} in {when}")
     both = f"{first.name} {amount} and {ranked[1].name} {amount_text(ranked[1], -1, selection)}"
     if rest is not None and rest >= 0.05 and "at least" in both:
         # The rest is so large that the two figures say little about who is ahead: the title has to say so.
         brief = both.replace("at least ", "≥")
-        return _shortest(
+        return shortest(
             f"{both}{what} in {when}; {style.share_text(rest)} unnamed",
             f"{brief}{what} in {when}; {style.share_text(rest)} unnamed",
             f"{brief} in {when}; {style.share_text(rest)} unnamed",
             f"{both} in {when}",
         )
-    return _shortest(f"{both}{what} in {when}", f"{both} in {when}", f"{has} in {when}")
+    return shortest(f"{both}{what} in {when}", f"{both} in {when}", f"{has} in {when}")
 
 
 def _ranked(drawn: Drawn) -> list[Line]:
@@ -130,7 +130,7 @@ def _ranked(drawn: Drawn) -> list[Line]:
     return sorted(lines, key=lambda line: -float(line.value[-1]))
 
 
-def _leads(first: Line, figures: MarketFigures) -> bool:
+def leads(first: Line, figures: MarketFigures) -> bool:
     """Whether nobody else can be ahead: no named entity at its high end, and no single one hidden in the rest."""
     others = [line for line in figures.lines if line is not first]
     return all(np.isnan(line.high[-1]) or first.low[-1] > line.high[-1] for line in others)
@@ -144,7 +144,7 @@ def _growth_title(ranked: Sequence[Line], *, when: str, cars: str) -> str:
     if not certain:
         only = ranked[0]
         low, high = (style.growth_text(float(end[-1])) for end in (only.low, only.high))
-        return _shortest(
+        return shortest(
             f"{cars}{when}: {only.name} between {low} and {high} on a year before"
             if len(ranked) == 1
             else f"{cars}{when}: unnamed cars leave open who grew on a year before",
@@ -152,7 +152,7 @@ def _growth_title(ranked: Sequence[Line], *, when: str, cars: str) -> str:
         )
     first, last = certain[0], certain[-1]
     best, worst = (f"{line.name} {_grown(line)}" for line in (first, last))
-    return _shortest(
+    return shortest(
         *([f"{cars}{when}: {best} on a year before, {worst}"] if first is not last else []),
         f"{cars}{when}: {best} on a year before",
         f"{when}: {best} on a year before",
@@ -162,12 +162,12 @@ def _growth_title(ranked: Sequence[Line], *, when: str, cars: str) -> str:
 
 def _headline_title(ranked: Sequence[Line], figures: MarketFigures, *, when: str) -> str:
     """Makers' headline figures with what each counts, by name: figures on unlike bases have no order of size."""
-    cars = _first_up(f"{place_name(figures)} {CARS[figures.selection.powertrain]}")
+    cars = first_up(f"{place_name(figures)} {CARS[figures.selection.powertrain]}")
     shown = sorted(ranked[:2], key=lambda line: line.name)
     parts = [f"{line.name} {amount_text(line, -1, figures.selection)}" for line in shown]
     unlike = " – unlike bases" if len({line.basis for line in shown}) > 1 else ""
     when = when.removeprefix("the ")
-    return _shortest(
+    return shortest(
         f"{cars}, {when}: {', '.join(parts)}{unlike}",
         f"{cars}, {when}: {', '.join(parts)}",
         f"{when}: {', '.join(parts)}{unlike}",
@@ -176,7 +176,7 @@ def _headline_title(ranked: Sequence[Line], figures: MarketFigures, *, when: str
     )
 
 
-def _first_up(text: str) -> str:
+def first_up(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
@@ -197,18 +197,18 @@ def _market_title(ranked: Sequence[Line], figures: MarketFigures, *, when: str) 
     if len(selection.makers) == 1:
         who = f"{maker_name(selection.makers[0], selection, figures.nouns)}: "
     elif not selection.makers:
-        cars = f"{CARS[selection.powertrain]}{_COUNTED[selection.basis]}"
+        cars = f"{CARS[selection.powertrain]}{COUNTED[selection.basis]}"
         is_of_sum = selection.measure is Measure.SHARE and not is_within_market(selection)
         if is_of_sum and len(selection.market) == 1:
             name = entities[0].name
-            return _shortest(
+            return shortest(
                 f"{name} is the only market chosen: 100 % of its own {cars} in {when}",
                 f"{name} is the only market chosen: 100 % of its own {cars}",
             )
-        who = f"Of {len(selection.market)} markets' {cars}: " if is_of_sum else f"{_first_up(cars)}: "
+        who = f"Of {len(selection.market)} markets' {cars}: " if is_of_sum else f"{first_up(cars)}: "
     of = f" of all {CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
     parts = [f"{line.name} {amount_text(line, -1, selection)}" for line in entities]
-    return _shortest(
+    return shortest(
         f"{who}{parts[0]}{of}, {', '.join(parts[1:3])} in {when}"
         if len(parts) > 1
         else f"{who}{parts[0]}{of} in {when}",
@@ -220,14 +220,6 @@ def _market_title(ranked: Sequence[Line], figures: MarketFigures, *, when: str) 
 
 def _is_of_all(selection: Selection) -> bool:
     return selection.measure is Measure.SHARE and selection.denominator is not selection.powertrain
-
-
-def _shortest(*candidates: str) -> str:
-    """The first candidate of at most 90 characters; the last one, cut, where none is."""
-    for candidate in candidates:
-        if len(candidate) <= 90:
-            return candidate
-    return candidates[-1][:89] + "…"
 
 
 def amount_text(line: Line, at: int, selection: Selection) -> str:
@@ -293,7 +285,7 @@ def period_name(figures: MarketFigures, at: int) -> str:
     return style.period_text(month_start(start), selection.grain.value)
 
 
-_COUNTED = {
+COUNTED = {
     BasisChoice.REGISTRATION: "",
     BasisChoice.INSURANCE: " insured",
     BasisChoice.PRODUCTION: " built",
@@ -305,7 +297,7 @@ _COUNTED = {
 }
 
 
-_FIGURES = {
+FIGURES = {
     BasisChoice.REGISTRATION: "registrations",
     BasisChoice.INSURANCE: "insurances",
     BasisChoice.PRODUCTION: "production",
@@ -320,7 +312,7 @@ _FIGURES = {
 def cars_name(figures: MarketFigures) -> str:
     """'German BEVs', 'Chinese BEVs retailed': the cars and, where it is not registrations, how they are counted."""
     selection = figures.selection
-    return f"{place_name(figures)} {CARS[selection.powertrain]}{_COUNTED[selection.basis]}"
+    return f"{place_name(figures)} {CARS[selection.powertrain]}{COUNTED[selection.basis]}"
 
 
 def place_name(figures: MarketFigures) -> str:
@@ -341,21 +333,21 @@ def subtitle(figures: MarketFigures) -> str:
     makers = [maker_name(slug, selection, figures.nouns) for slug in selection.makers]
     named = f", {', '.join(makers)}" if selection.by is By.MARKET and makers else ""
     counted = f", {len(makers)} makers" if named and len(makers) > 1 else ""
-    what = f"Passenger {_KIND[selection.powertrain]} {_FIGURES[selection.basis]} {who}"
+    what = f"Passenger {KIND[selection.powertrain]} {FIGURES[selection.basis]} {who}"
     grain = {"month": "monthly", "quarter": "quarterly", "year": "yearly"}[selection.grain.value]
     window, brief = _WINDOW[selection.window]
     full, short = f"{grain}, {window}" if window else grain, brief or grain
-    return _shortest(
+    return shortest(
         *(
-            f"{where}. {what}{of}, {_measure_text(selection)}; {when}"
-            for where in _places(figures)
+            f"{where}. {what}{of}, {measure_text(selection)}; {when}"
+            for where in places(figures)
             for of in dict.fromkeys((named, counted, ""))
             for when in dict.fromkeys((full, short))
         )
     )
 
 
-def _places(figures: MarketFigures) -> tuple[str, ...]:
+def places(figures: MarketFigures) -> tuple[str, ...]:
     """The markets by name, by code and by number: side by side with commas, otherwise as a sum."""
     codes = figures.selection.market
     between = ", " if figures.selection.by is By.MARKET else " + "
@@ -363,7 +355,7 @@ def _places(figures: MarketFigures) -> tuple[str, ...]:
     return (names, between.join(codes), *([f"{len(codes)} markets"] if len(codes) > 1 else []))
 
 
-def _measure_text(selection: Selection) -> str:
+def measure_text(selection: Selection) -> str:
     if selection.measure is Measure.GROWTH:
         return "change on the year in %"
     if selection.measure is not Measure.SHARE:
@@ -376,7 +368,7 @@ def _measure_text(selection: Selection) -> str:
     return f"share of {whole[selection.denominator]} in %"
 
 
-def _rest_share(figures: MarketFigures) -> float | None:
+def rest_share(figures: MarketFigures) -> float | None:
     """The unnamed rest at the end of the range as a share of what is drawn; None where it cannot be said."""
     rest = [line for line in figures.lines if line.is_rest]
     if len(rest) != 1 or np.isnan(rest[0].value[-1]):
@@ -398,10 +390,10 @@ def badge(drawn: Drawn, *, today: date) -> Badge:
     )
     known = max(cited.known_on for cited in citations)
     parts = [f"data to {end}", f"as known {style.day_text(known)}"]
-    rest = _rest_share(figures)
+    rest = rest_share(figures)
     if rest is not None:
         parts.append(f"{style.share_text(1 - rest)} named")
-    late = _overdue(figures, on=figures.selection.as_of or today)
+    late = overdue(figures, on=figures.selection.as_of or today)
     if late:
         parts.append("overdue")
     if figures.unfinished[-1]:
@@ -416,7 +408,7 @@ def badge(drawn: Drawn, *, today: date) -> Badge:
     return Badge(text=" · ".join(parts), amber=True, reason=f"{late} {unnamed}".strip())
 
 
-def _overdue(figures: MarketFigures, *, on: date) -> str:
+def overdue(figures: MarketFigures, *, on: date) -> str:
     """Which market's next figures should be there by now; nothing where all that is due is there."""
     due = {code: reach.next_due for code, reach in figures.reach.items() if reach.next_due and reach.next_due < on}
     if not due or (figures.selection.until and month_start(int(figures.start[-1])) >= figures.selection.until):
@@ -447,7 +439,7 @@ def notes(drawn: Drawn) -> tuple[str, ...]:
         )
     notes += _fold_notes(drawn)
     notes += _coverage_notes(drawn)
-    notes += _reach_notes(figures)
+    notes += reach_notes(figures)
     if selection.powertrain is PowertrainChoice.BEV:
         notes.append("Plug-in hybrids are not in these figures.")
     notes += [f"On some periods: {remark.rstrip('.')}." for remark in figures.remarks[:2]]
@@ -484,7 +476,7 @@ def _coverage_notes(drawn: Drawn) -> list[str]:
         )
     if not figures.is_own and any(len(set(line.sources[~np.isnan(line.value)].tolist())) > 1 for line in figures.lines):
         notes.append("Publishers change along the lines: a step from one to the next need not be one of the market.")
-    if not subtitle(figures).startswith(_places(figures)[0]):
+    if not subtitle(figures).startswith(places(figures)[0]):
         notes.append(f"Markets: {', '.join(figures.nouns.markets[code] for code in selection.market)}.")
     unfinished = np.flatnonzero(figures.unfinished)
     if len(unfinished):
@@ -505,7 +497,7 @@ def smaller_name(count: int, selection: Selection) -> str:
     return f"{count} smaller {kind}{'s' if count > 1 else ''}"
 
 
-def _reach_notes(figures: MarketFigures) -> list[str]:
+def reach_notes(figures: MarketFigures) -> list[str]:
     """Where a market's figures end before the chart does, or end the chart: the figures end there, not the market."""
     selection, notes = figures.selection, []
     names, reach = figures.nouns.markets, figures.reach
@@ -518,7 +510,7 @@ def _reach_notes(figures: MarketFigures) -> list[str]:
             code for code, to in reach.items() if to.named_to <= end and to.named_to < min(to.published_to, asked_to)
         ]
     for code in totals_only:
-        when = f"After {_last_month(reach[code].named_to)} only" if reach[code].named_to else "Only"
+        when = f"After {last_month(reach[code].named_to)} only" if reach[code].named_to else "Only"
         notes.append(f"{when} totals are published for {names[code]}: no makers.")
     if selection.by is By.MARKET:
         drawn = {line.market for line in figures.lines if not np.isnan(line.value[-1])}
@@ -530,10 +522,10 @@ def _reach_notes(figures: MarketFigures) -> list[str]:
     for code in ended:
         to = reach[code].published_to
         notes.append(
-            f"Figures of {names[code]} end with {_last_month(to)}." if to else f"No figures of {names[code]} are known."
+            f"Figures of {names[code]} end with {last_month(to)}." if to else f"No figures of {names[code]} are known."
         )
     return notes
 
 
-def _last_month(end: int) -> str:
+def last_month(end: int) -> str:
     return style.period_text(month_start(end - 1), "month")

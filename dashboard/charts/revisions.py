@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard import style
-from dashboard.charts.chart import CARS, DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table
+from dashboard.charts.chart import CARS, DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table, shortest
 from dashboard.comparability import HEADLINE_BASES, check_names, check_sales
 from dashboard.metrics import GRAIN_MONTHS
 from dashboard.precedence import PUBLISHED_AS
@@ -286,25 +286,21 @@ def title(found: Revisions, selection: Selection) -> str:
     names = f"; {renamed} name{'s' if renamed > 1 else ''} changed" if renamed else ""
     if not len(found.revised):
         none = f"None of {what} was revised" if count > 1 else f"{only} was not revised"
-        return _shortest(f"{none} after publication{names}", f"{none}{names}", none)
+        return shortest(f"{none} after publication{names}", f"{none}{names}", none)
     part = f"{len(found.revised):,} of {what}" if count > 1 else only
     were = "were" if len(found.revised) > 1 else "was"
     median, _ = found.sizes
     if median is None:
-        return _shortest(f"{part} {were} revised after publication{names}", f"{part} {were} revised")
+        return shortest(f"{part} {were} revised after publication{names}", f"{part} {were} revised")
     typically = (
         f"half of them by {_size_text(median)} or more" if len(found.revised) > 1 else f"by {_size_text(median)}"
     )
-    return _shortest(
+    return shortest(
         f"{part} {were} revised later, {typically}{names}",
         f"{part} {were} revised later, {typically}",
         f"{part} {were} revised, {typically}",
         f"{part} {were} revised",
     )
-
-
-def _shortest(*candidates: str) -> str:
-    return next((text for text in candidates if len(text) <= 90), candidates[-1][:89] + "…")
 
 
 def _figures_name(found: Revisions, selection: Selection) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard import style
-from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table
+from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table, shortest
 from dashboard.comparability import check_names
 from dashboard.selection import NotPublished, Selection
 from dashboard.style import Figure, Look
@@ -161,10 +161,10 @@ def title(judged: Health) -> str:
         assert first.latest is not None
         since = style.day_text(first.latest.next_due)
         if len(judged.sources) == 1:
-            return _shortest(f"{first.of.source.title} is overdue since {since}", f"Overdue since {since}")
+            return shortest(f"{first.of.source.title} is overdue since {since}", f"Overdue since {since}")
         are = "is" if len(late) == 1 else "are"
         longest = "" if len(late) == 1 else ", the longest"
-        return _shortest(
+        return shortest(
             f"{of} {are} overdue on {day}{longest}: {first.of.source.title}, since {since}",
             f"{of} {are} overdue on {day}{longest} since {since}",
             f"{of} {are} overdue on {day}",
@@ -178,7 +178,7 @@ def title(judged: Health) -> str:
     following = dated[0]
     assert following.latest is not None
     due = style.day_text(following.latest.next_due)
-    return _shortest(
+    return shortest(
         f"No source is overdue on {day}; next due is {following.of.source.title}, {due}",
         f"No source is overdue on {day}; the next is due {due}",
     )
@@ -186,11 +186,6 @@ def title(judged: Health) -> str:
 
 def _are(count: int) -> str:
     return "is" if count == 1 else "are"
-
-
-def _shortest(*candidates: str) -> str:
-    """The first candidate of at most 90 characters, or the last."""
-    return next((text for text in candidates if len(text) <= 90), candidates[-1])
 
 
 def _subtitle(selection: Selection, judged: Health) -> str:
