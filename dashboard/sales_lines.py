@@ -7,7 +7,7 @@ puts periods and windows together, and gives for each entity its value with low 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -38,7 +38,7 @@ from dashboard.precedence import PUBLISHED_AS, OfMarket
 from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Refusal, Selection, Window
 from db import Connection, queries
 from db.queries import Citation, Dataset, Nouns
-from db.vocabulary import ALL, OTHER, Basis, Grain
+from db.vocabulary import ALL, FOLDED, OTHER, Basis, Grain, VehicleScope
 
 _WINDOW_MONTHS = {Window.THREE_MONTHS: 3, Window.TTM: 12}
 
@@ -104,6 +104,7 @@ class MarketFigures:
     reach: dict[str, Reach]
     nouns: Nouns
     dataset: Dataset
+    scope: VehicleScope = VehicleScope.PASSENGER_CAR
     is_own: bool = False
 
     @property
@@ -181,22 +182,33 @@ def _is_running(known: Ints, start: Ints, reach: Mapping[str, Reach], selection:
     return np.asarray((start + length >= last) & (opening <= known) & (known < end))
 
 
-def market_figures(connection: Connection, selection: Selection, *, measures: tuple[Measure, ...]) -> MarketFigures:
+def market_figures(
+    connection: Connection,
+    selection: Selection,
+    *,
+    measures: tuple[Measure, ...],
+    scope: VehicleScope = VehicleScope.PASSENGER_CAR,
+) -> MarketFigures:
     """The figures of a selection.
 
     Raises `InvalidSelection` for names that the database does not have, `Incomparable` for what cannot be compared and
     `NotPublished` where no figure answers, each with the nearest selection that has figures: it is tried before it is
-    offered, and None only where the markets have no figures of passenger cars at all.
+    offered, and None only where the markets have no figures of such vehicles at all.
     """
     try:
-        return _answer(connection, selection, measures=measures)
+        return _answer(connection, selection, measures=measures, scope=scope)
     except Refusal as refused:
-        refused.nearest = _way_on(connection, selection, refused.nearest, measures=measures)
+        refused.nearest = _way_on(connection, selection, refused.nearest, measures=measures, scope=scope)
         raise
 
 
 def _way_on(
-    connection: Connection, selection: Selection, nearest: Selection | None, *, measures: tuple[Measure, ...]
+    connection: Connection,
+    selection: Selection,
+    nearest: Selection | None,
+    *,
+    measures: tuple[Measure, ...],
+    scope: VehicleScope,
 ) -> Selection | None:
     """Where refusals lead one after another until there are figures; else the plainest figures of the same markets."""
     tried = {selection}
@@ -205,7 +217,7 @@ def _way_on(
         while candidate is not None and candidate not in tried:
             tried.add(candidate)
             try:
-                _answer(connection, candidate, measures=measures)
+                _answer(connection, candidate, measures=measures, scope=scope)
             except Refusal as refused:
                 candidate = refused.nearest
             else:
@@ -215,14 +227,16 @@ def _way_on(
     found = followed(nearest)
     if found is None:
         markets = dict.fromkeys([*selection.market, *(nearest.market if nearest else ())])
-        plainest = (followed(each) for each in _plainest(connection, selection, markets=list(markets)))
-        found = next((each for each in plainest if each is not None), None)
+        candidates = _plainest(connection, selection, markets=list(markets), scope=scope)
+        found = next((each for each in map(followed, candidates) if each is not None), None)
     return found
 
 
-def _plainest(connection: Connection, selection: Selection, *, markets: Sequence[str]) -> Iterator[Selection]:
+def _plainest(
+    connection: Connection, selection: Selection, *, markets: Sequence[str], scope: VehicleScope
+) -> Iterator[Selection]:
     """What there is about the markets in cars, what has more of the selection first; makers and range are left out."""
-    published = queries.published(connection, markets=markets)
+    published = queries.published(connection, markets=markets, scope=scope)
     stated = {
         (each.basis, choice, each.market, each.names_makers)
         for each in published
@@ -245,22 +259,21 @@ def _plainest(connection: Connection, selection: Selection, *, markets: Sequence
             )
 
 
-def _answer(connection: Connection, selection: Selection, *, measures: tuple[Measure, ...]) -> MarketFigures:
+def _answer(
+    connection: Connection, selection: Selection, *, measures: tuple[Measure, ...], scope: VehicleScope
+) -> MarketFigures:
     """The figures of a selection, or the first reason for which there are none."""
     nouns = queries.nouns(connection, as_of=selection.as_of)
     check_names(selection, nouns)
-    published = queries.published(connection, markets=selection.market)
+    published = queries.published(connection, markets=selection.market, scope=scope)
     check_sales(selection, nouns, published, measures=measures)
-    is_reported = selection.basis is BasisChoice.REPORTED
-    dataset = queries.sales_figures(
-        connection,
-        markets=selection.market,
-        bases=HEADLINE_BASES if is_reported else (selection.basis.value,),
-        powertrains=_powertrains(selection),
-        as_of=selection.as_of,
-    )
+    makers, first = _makers_wanted(selection, nouns), _first_wanted(selection)
+    dataset = _claimed(connection, selection, scope=scope, makers=makers, first=first, last=selection.until)
     found = _found(dataset, selection, nouns)
     if not found.lines:
+        if makers is not None or first or selection.until:
+            # What there is instead may lie outside of the range, and be told by other makers or by models.
+            dataset = _claimed(connection, selection, scope=scope)
         raise _unanswered(connection, dataset, selection, nouns)
     behind = int(np.bitwise_or.reduce([np.bitwise_or.reduce(line.sources) for line in found.lines]))
     slugs = [slug for n, slug in enumerate(dataset.frame["source"].cat.categories) if behind >> n & 1]
@@ -271,8 +284,59 @@ def _answer(connection: Connection, selection: Selection, *, measures: tuple[Mea
         reach=found.reach,
         nouns=nouns,
         dataset=replace(dataset, citations=tuple(cited for cited in dataset.citations if cited.slug in slugs)),
+        scope=scope,
         is_own=found.is_own,
     )
+
+
+def _claimed(
+    connection: Connection,
+    selection: Selection,
+    *,
+    scope: VehicleScope,
+    makers: Collection[str] | None = None,
+    first: date | None = None,
+    last: date | None = None,
+) -> Dataset:
+    """What is claimed about the cars of a selection, and about all cars where they bound it."""
+    return queries.sales_figures(
+        connection,
+        markets=selection.market,
+        bases=HEADLINE_BASES if selection.basis is BasisChoice.REPORTED else (selection.basis.value,),
+        powertrains=_powertrains(selection),
+        as_of=selection.as_of,
+        scope=scope,
+        makers=makers,
+        first=first,
+        last=last,
+    )
+
+
+def _makers_wanted(selection: Selection, nouns: Nouns) -> frozenset[str] | None:
+    """The makers whose figures are needed one by one; None where all makers' are.
+
+    NEVs are added up maker by maker, and a record that tells a maker's battery cars only is no record of NEVs: that
+    cannot be seen any more once makers are put together.
+    """
+    if PowertrainChoice.NEV in (selection.powertrain, selection.denominator):
+        return None
+    named = {*selection.makers, *(nouns.model_makers[slug] for slug in selection.models)}
+    if not named:
+        return frozenset() if selection.by is By.MARKET else None
+    if selection.by is By.GROUP:
+        named |= {maker for slug in named for maker in nouns.members.get(slug, ())}
+    return frozenset(named)
+
+
+def _first_wanted(selection: Selection) -> date | None:
+    """The first day of what the range needs, or None for all there is.
+
+    It is a New Year's Day: no record reaches over one, so that none is cut off which would stand before others.
+    """
+    if selection.since is None:
+        return None
+    spans = months_behind(selection, month_number(selection.since))
+    return month_start(spans[0].start).replace(month=1)
 
 
 def _powertrains(selection: Selection) -> list[str]:
@@ -528,7 +592,7 @@ def _named(claims: pd.DataFrame) -> list[Entity]:
     makers, models = (claims[name].cat.categories.tolist() for name in ("maker", "model"))
     pairs = np.unique(maker_codes.astype(np.int64) * len(models) + model_codes).tolist()
     named = [(makers[pair // len(models)], models[pair % len(models)]) for pair in pairs]
-    return [(maker, model) for maker, model in named if maker not in (ALL, OTHER)]
+    return [(maker, model) for maker, model in named if maker not in (ALL, OTHER, FOLDED)]
 
 
 def _in_range(start: Ints, selection: Selection) -> Bools:

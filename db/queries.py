@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,7 @@ from db.schema import (
 )
 from db.schema import model as model_table
 from db.store import explained, ready
-from db.vocabulary import ALL, OPEN_END, OTHER, Grain, Obtained, SnapshotStatus, VehicleScope
+from db.vocabulary import ALL, FOLDED, OPEN_END, OTHER, Grain, Obtained, SnapshotStatus, States, VehicleScope
 
 
 @dataclass(frozen=True)
@@ -149,36 +149,48 @@ def sales_figures(
     bases: Sequence[str],
     powertrains: Sequence[str],
     as_of: date | None = None,
+    scope: VehicleScope = VehicleScope.PASSENGER_CAR,
+    makers: Collection[str] | None = None,
+    first: date | None = None,
+    last: date | None = None,
 ) -> Dataset:
-    """Every claim about the passenger cars of the markets on some bases, as known on `as_of`.
+    """The claims about the cars of the markets on some bases, as known on `as_of`.
 
     The frame has one row a claim: source (slug), basis, market, powertrain, grain, maker, model (categories), month
     (the period's first month as year * 12 + month - 1), units, known_from (days since 1970-01-01), evidence_id. Sources
     may contradict each other and periods overlap: `dashboard.precedence` chooses.
+
+    Where `makers` are given, the database adds up what markets' records say about all others: one row of the maker
+    `FOLDED` a record, whose model is `other` where the record tells models. Periods before `first` are left out, and
+    those after `last`, but for the newest two years: how far the records go is to be seen from them.
     """
     wanted = (
         series.c.market.in_(markets),
         series.c.basis.in_(bases),
         series.c.powertrain.in_(powertrains),
-        series.c.vehicle_scope == VehicleScope.PASSENGER_CAR,
+        series.c.vehicle_scope == scope,
     )
-    about = connection.execute(
-        select(
-            series.c.id,
-            source.c.slug.label("source"),
-            series.c.basis,
-            series.c.market,
-            series.c.powertrain,
-            series.c.grain,
-            series.c.maker,
-            series.c.model,
-            series.c.file,
-            series.c.source_id,
-        )
-        .join(source, source.c.id == series.c.source_id)
-        .where(*wanted)
-        .order_by(series.c.id)
-    ).all()
+    in_time = (*_periods(connection, wanted, first=first, last=last, as_of=as_of), _known(sales, as_of))
+    kept: tuple[ColumnElement[bool], ...] = wanted
+    if makers is not None:
+        kept = (*wanted, or_(series.c.maker.in_([ALL, OTHER, *makers]), source.c.states == States.MAKERS))
+    about: list[Any] = list(
+        connection.execute(
+            select(
+                series.c.id,
+                source.c.slug.label("source"),
+                series.c.basis,
+                series.c.market,
+                series.c.powertrain,
+                series.c.grain,
+                series.c.maker,
+                series.c.model,
+            )
+            .join(source, source.c.id == series.c.source_id)
+            .where(*kept)
+            .order_by(series.c.id)
+        ).all()
+    )
     claims = _driver_rows(
         connection,
         select(
@@ -189,16 +201,118 @@ def sales_figures(
             sales.c.evidence_id,
         )
         .join_from(series, sales, series.c.id == sales.c.series_id)
-        .where(*wanted, _known(sales, as_of)),
+        .join(source, source.c.id == series.c.source_id)
+        .where(*kept, *in_time),
     )
+    if makers is not None:
+        folded_about, folded_claims = _folded(
+            connection, [*wanted, *in_time], makers=makers, next_id=about[-1].id + 1 if about else 1
+        )
+        about, claims = [*about, *folded_about], [*claims, *folded_claims]
     frame = _claims_frame(about, claims)
-    files = sorted({(row.source_id, row.file) for row in about})
+    files = connection.execute(select(series.c.source_id, series.c.file).where(*wanted).distinct()).tuples().all()
     return Dataset(
         frame=frame,
-        citations=_citations(connection, files, frame, as_of=as_of) if len(frame) else (),
+        citations=_citations(connection, sorted(files), frame, as_of=as_of) if len(frame) else (),
         as_of=as_of,
         remarks=_remarks(connection, frame["evidence_id"].unique().tolist()),
     )
+
+
+def _periods(
+    connection: Connection,
+    wanted: Sequence[ColumnElement[bool]],
+    *,
+    first: date | None,
+    last: date | None,
+    as_of: date | None,
+) -> tuple[ColumnElement[bool], ...]:
+    """What is true of the periods from `first` to `last`, and of the newest two years that are known on the day."""
+    bounds: tuple[ColumnElement[bool], ...] = () if first is None else (sales.c.period_start >= first,)
+    if last is None:
+        return bounds
+    # For each series its newest period is found by the key, however many it has.
+    newest_of_series = (
+        select(func.max(sales.c.period_start))
+        .where(sales.c.series_id == series.c.id)
+        .correlate(series)
+        .scalar_subquery()
+    )
+    newest = connection.execute(select(func.max(newest_of_series)).where(*wanted)).scalar()
+    if newest is None:
+        return bounds
+    newest = _as_date(newest)
+    newest = min(newest, as_of) if as_of else newest
+    return (*bounds, or_(sales.c.period_start <= last, sales.c.period_start >= date(newest.year - 1, 1, 1)))
+
+
+class _Folded(NamedTuple):
+    """What one publisher's records of a market say about the makers that were not asked for, as a series."""
+
+    id: int
+    source: str
+    basis: str
+    market: str
+    powertrain: str
+    grain: str
+    model: str
+    maker: str = FOLDED
+
+
+def _folded(
+    connection: Connection, where: Sequence[ColumnElement[bool]], *, makers: Collection[str], next_id: int
+) -> tuple[list[_Folded], list[tuple[Any, ...]]]:
+    """Markets' records without the asked-for makers, added up: the series and their claims as `_claims_frame` takes."""
+    key = (source.c.slug, series.c.basis, series.c.market, series.c.powertrain, series.c.grain)
+    is_whole = series.c.model == ALL
+    remarked = select(evidence.c.id).where(evidence.c.remark != "")
+    # A maker's total stands for its models.
+    by_maker = (
+        select(
+            *key,
+            sales.c.period_start,
+            func.sum(case((is_whole, sales.c.units))).label("stated"),
+            func.sum(case((~is_whole, sales.c.units))).label("added_up"),
+            func.max(sales.c.known_from).label("known_from"),
+            func.max(sales.c.evidence_id).label("evidence_id"),
+            func.max(case((sales.c.evidence_id.in_(remarked), sales.c.evidence_id))).label("remarked_id"),
+        )
+        .join_from(series, sales, series.c.id == sales.c.series_id)
+        .join(source, source.c.id == series.c.source_id)
+        .where(*where, series.c.maker.not_in([ALL, OTHER, *makers]), source.c.states != States.MAKERS)
+        .group_by(*key, series.c.maker, sales.c.period_start)
+        .subquery()
+    )
+    has_models = func.max(case((by_maker.c.added_up.is_not(None), 1), else_=0))
+    together = select(
+        by_maker.c.slug,
+        by_maker.c.basis,
+        by_maker.c.market,
+        by_maker.c.powertrain,
+        by_maker.c.grain,
+        has_models,
+        by_maker.c.period_start,
+        func.sum(func.coalesce(by_maker.c.stated, by_maker.c.added_up)),
+        func.max(by_maker.c.known_from),
+        func.coalesce(func.max(by_maker.c.remarked_id), func.max(by_maker.c.evidence_id)),
+    ).group_by(
+        by_maker.c.slug,
+        by_maker.c.basis,
+        by_maker.c.market,
+        by_maker.c.powertrain,
+        by_maker.c.grain,
+        by_maker.c.period_start,
+    )
+    ids: dict[tuple[Any, ...], int] = {}
+    claims = []
+    for *of_series, period_start, units, known_from, evidence_id in _driver_rows(connection, together):
+        number = ids.setdefault(tuple(of_series), next_id + len(ids))
+        claims.append((number, period_start, int(units), known_from, evidence_id))
+    about = [
+        _Folded(number, slug, basis, market, powertrain, grain, OTHER if has_models else ALL)
+        for (slug, basis, market, powertrain, grain, has_models), number in ids.items()
+    ]
+    return about, claims
 
 
 def receipts(
@@ -212,8 +326,9 @@ def receipts(
     first: date,
     last: date,
     as_of: date | None = None,
+    scope: VehicleScope = VehicleScope.PASSENGER_CAR,
 ) -> pd.DataFrame:
-    """The stored claims about passenger cars that a figure is made of, each with its receipt.
+    """The stored claims that a figure is made of, each with its receipt.
 
     `makers` None takes every claim of the records (what a total is the sum of). Periods start from `first` to `last`.
     Columns: market, period_start, grain, maker, model (names), units, source (title), source_slug, file, line, text
@@ -249,7 +364,7 @@ def receipts(
             series.c.market.in_(markets),
             series.c.basis.in_(bases),
             series.c.powertrain.in_(powertrains),
-            series.c.vehicle_scope == VehicleScope.PASSENGER_CAR,
+            series.c.vehicle_scope == scope,
             sales.c.period_start >= first,
             sales.c.period_start <= last,
             _known(sales, as_of),
@@ -340,13 +455,15 @@ class Published:
     names_makers: bool
 
 
-def published(connection: Connection, *, markets: Sequence[str]) -> frozenset[Published]:
-    """What there is about the passenger cars of some markets, in whatever vintage: the ground of the firewall."""
+def published(
+    connection: Connection, *, markets: Sequence[str], scope: VehicleScope = VehicleScope.PASSENGER_CAR
+) -> frozenset[Published]:
+    """What there is about the cars of some markets, in whatever vintage: the ground of the firewall."""
     named = case((series.c.maker.not_in((ALL, OTHER)), True), else_=False)
     rows = connection.execute(
         select(series.c.market, series.c.basis, series.c.powertrain, source.c.states, named)
         .join(source, source.c.id == series.c.source_id)
-        .where(series.c.market.in_(markets), series.c.vehicle_scope == VehicleScope.PASSENGER_CAR)
+        .where(series.c.market.in_(markets), series.c.vehicle_scope == scope)
         .distinct()
     )
     return frozenset(

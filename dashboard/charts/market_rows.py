@@ -136,6 +136,7 @@ def receipts(connection: Connection, figures: MarketFigures, point: Point) -> pd
             first=month_start(spans[0].start),
             last=month_start(spans[-1].stop - 1),
             as_of=selection.as_of,
+            scope=figures.scope,
         )
         for word in words
     ]

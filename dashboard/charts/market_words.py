@@ -20,6 +20,7 @@ from dashboard.sales_lines import (
     month_start,
 )
 from dashboard.selection import BasisChoice, By, Measure, PowertrainChoice, Selection, Window
+from db.vocabulary import VehicleScope
 
 DRAWN = 7
 """Named lines drawn at the most, unless the reader named more."""
@@ -333,7 +334,8 @@ def subtitle(figures: MarketFigures) -> str:
     makers = [maker_name(slug, selection, figures.nouns) for slug in selection.makers]
     named = f", {', '.join(makers)}" if selection.by is By.MARKET and makers else ""
     counted = f", {len(makers)} makers" if named and len(makers) > 1 else ""
-    what = f"Passenger {KIND[selection.powertrain]} {FIGURES[selection.basis]} {who}"
+    kind = "All-vehicle" if figures.scope is VehicleScope.ALL_VEHICLES else "Passenger"
+    what = f"{kind} {KIND[selection.powertrain]} {FIGURES[selection.basis]} {who}"
     grain = {"month": "monthly", "quarter": "quarterly", "year": "yearly"}[selection.grain.value]
     window, brief = _WINDOW[selection.window]
     full, short = f"{grain}, {window}" if window else grain, brief or grain
@@ -510,7 +512,10 @@ def reach_notes(figures: MarketFigures) -> list[str]:
             code for code, to in reach.items() if to.named_to <= end and to.named_to < min(to.published_to, asked_to)
         ]
     for code in totals_only:
-        when = f"After {last_month(reach[code].named_to)} only" if reach[code].named_to else "Only"
+        named_to = reach[code].named_to
+        # What was published before the range is not known here.
+        since = f"Since {selection.since.year} only" if selection.since else "Only"
+        when = f"After {last_month(named_to)} only" if named_to else since
         notes.append(f"{when} totals are published for {names[code]}: no makers.")
     if selection.by is By.MARKET:
         drawn = {line.market for line in figures.lines if not np.isnan(line.value[-1])}

@@ -1,0 +1,151 @@
+"""A chart asks the database for no more than it shows, and shows the same as if it had asked for all there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine
+
+from dashboard import sales_lines
+from dashboard.charts.market_share import MEASURES
+from dashboard.sales_lines import MarketFigures, market_figures
+from dashboard.selection import Selection
+from db import queries
+from db.vocabulary import ALL, FOLDED, OTHER, States
+from tests.dashboard.test_market_share import read
+from tests.dashboard.test_precedence import state
+from tests.dashboard.test_sales_lines import fill, monthly
+
+QUERIES = (
+    "by=market&market=CN,DE,GB,NO&window=ttm",
+    "by=market&market=CN,DE,FR,US&of=ALL&grain=quarter",
+    "by=market&market=DE,FR,NO&makers=tesla,byd&window=ttm&of=ALL",
+    "by=market&market=DE&grain=year&measure=growth",
+    "market=CN&makers=byd,tesla&window=ttm",
+    "market=CN&makers=byd&since=2025-02&window=3m",
+    "market=DE&makers=tesla&powertrain=ALL&since=2024-01&until=2024-12",
+    "market=GB&since=2023-05&grain=quarter",
+    "market=GB&since=2024-01&measure=growth&window=ytd",
+    "market=NO&by=model&makers=tesla&since=2025-01",
+    "market=NO&models=tesla-model-y&by=model&window=ttm",
+    "market=DE,NO&by=group&makers=volkswagen-group,geely-holding-group&window=ytd",
+    "market=DE&by=group&since=2021-07&until=2022-06",
+    "market=DE&until=2020-06&window=ttm",
+    "market=DE&until=2020-06&as_of=2025-03-01&makers=tesla",
+    "market=FR&since=2025-11&until=2025-12",
+    "market=US&grain=quarter&since=2025-01&makers=tesla",
+    "market=WORLD&basis=reported&measure=units&makers=tesla,byd&grain=quarter&since=2024-01",
+    "market=CN&basis=wholesale&measure=units&makers=tesla",
+    "market=CN&powertrain=NEV&basis=retail&by=market&measure=units",
+)
+
+
+def figures(engine: Engine, query: str) -> MarketFigures:
+    with engine.connect() as connection:
+        return market_figures(connection, Selection.from_query(query, defaults=Selection()), measures=MEASURES)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_figures_are_those_of_all_claims(
+    bundled_engine: Engine, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = figures(bundled_engine, query)
+    with monkeypatch.context() as everything:
+        whole = sales_lines._claimed
+        everything.setattr(
+            sales_lines,
+            "_claimed",
+            lambda connection, selection, *, scope, **_: whole(connection, selection, scope=scope),
+        )
+        of_all = figures(bundled_engine, query)
+    if "by=market" in query and "NEV" not in query:
+        assert len(asked.dataset.frame) < len(of_all.dataset.frame)
+    assert asked.start.tolist() == of_all.start.tolist()
+    assert asked.reach == of_all.reach
+    assert asked.unfinished.tolist() == of_all.unfinished.tolist()
+    assert [cited.slug for cited in asked.dataset.citations] == [cited.slug for cited in of_all.dataset.citations]
+    assert len(asked.lines) == len(of_all.lines) > 0
+    for one, other in zip(asked.lines, of_all.lines, strict=True):
+        assert (one.market, one.maker, one.model, one.name, one.basis) == (
+            other.market,
+            other.maker,
+            other.model,
+            other.name,
+            other.basis,
+        )
+        for name in ("value", "low", "high", "units", "named", "known"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+
+
+def test_a_makers_total_stands_for_its_models_where_makers_are_put_together(empty_engine: Engine) -> None:
+    state(
+        empty_engine,
+        "nested",
+        ("2026-01", "tesla", 100),
+        ("2026-01", "byd", 50),
+        ("2026-01", "byd|Seal", 20),
+        ("2026-01", "kia|EV3", 7),
+        ("2026-01", "other", 30),
+    )
+    with empty_engine.connect() as connection:
+        frame = queries.sales_figures(
+            connection, markets=["KR"], bases=["registration"], powertrains=["BEV"], makers=["tesla"]
+        ).frame
+    units = {str(row.maker): (str(row.model), row.units) for row in frame.itertuples()}
+    assert units == {"tesla": (ALL, 100), OTHER: (ALL, 30), FOLDED: (OTHER, 57)}
+
+
+def test_makers_own_figures_are_never_put_together(empty_engine: Engine) -> None:
+    state(empty_engine, "own", ("2026-01", "tesla", 100), ("2026-01", "byd", 50), states=States.MAKERS)
+    with empty_engine.connect() as connection:
+        frame = queries.sales_figures(
+            connection, markets=["KR"], bases=["registration"], powertrains=["BEV"], makers=["tesla"]
+        ).frame
+    assert sorted(frame["maker"]) == ["byd", "tesla"]
+
+
+def years(first: int, last: int) -> dict[str, Mapping[str, int]]:
+    """Every month of some years with Tesla at 100 cars and BYD at 50."""
+    return {
+        period: record
+        for year in range(first, last + 1)
+        for period, record in monthly(year, {"Tesla": 100, "BYD": 50}).items()
+    }
+
+
+def test_periods_before_the_range_are_not_read_and_of_later_ones_the_newest_two_years(empty_engine: Engine) -> None:
+    fill(empty_engine, {"DE": years(2019, 2025)})
+    with empty_engine.connect() as connection:
+        frame = queries.sales_figures(
+            connection,
+            markets=["DE"],
+            bases=["registration"],
+            powertrains=["BEV"],
+            first=date(2020, 1, 1),
+            last=date(2020, 12, 1),
+        ).frame
+    assert sorted({month // 12 for month in frame["month"]}) == [2020, 2024, 2025]
+
+
+@pytest.mark.parametrize("first_year", [2010, 2020])
+def test_rows_read_do_not_grow_with_the_years_that_are_not_shown(empty_engine: Engine, first_year: int) -> None:
+    fill(empty_engine, {"DE": years(first_year, 2025)})
+    found = figures(empty_engine, "since=2025-07&until=2025-12")
+    assert len(found.dataset.frame) == 24, "two makers in the twelve months of 2025"
+
+
+def test_that_a_range_names_nobody_is_said_of_the_range_alone(empty_engine: Engine) -> None:
+    fill(
+        empty_engine,
+        {
+            "DE": {"2023-12": {"Tesla": 100}, "2025-01": {"other": 70}},
+            "FR": {"2023-12": {"Tesla": 100}, "2025-01": {"Tesla": 70}},
+        },
+    )
+    reading = read(empty_engine, "market=DE,FR&by=market&makers=tesla&since=2025-01")
+    assert "Since 2025 only totals are published for Germany: no makers." in reading.notes
+    reading = read(empty_engine, "market=DE,FR&by=market&makers=tesla")
+    assert "After Dec 2023 only totals are published for Germany: no makers." in reading.notes
