@@ -1,13 +1,13 @@
-"""`python -m bench`: every benchmark, or those named: load, charts, page."""
+"""`python -m bench`: every benchmark, or those named: load, charts, cards, page."""
 
 from __future__ import annotations
 
 import sys
 
-from bench import charts, load, page
+from bench import cards, charts, load, page
 from bench.report import table
 
-BENCHMARKS = {"load": load.measure, "charts": charts.measure, "page": page.measure}
+BENCHMARKS = {"load": load.measure, "charts": charts.measure, "cards": cards.measure, "page": page.measure}
 
 
 def main(names: list[str]) -> None:

@@ -67,7 +67,8 @@ class _App(Dash):
         parts["title"] = f"{page.name} – {PRODUCT}" if page else PRODUCT
         if page:
             parts["metas"] += f'\n<meta name="description" content="{escape(page.description)}">'
-        files = " ".join(f"/charts/{chart.slug}.csv" for chart in (page or self.pages[0]).charts)
+        charts = page.charts if page and page.charts else [chart for each in self.pages for chart in each.charts]
+        files = " ".join(f"/charts/{chart.slug}.csv" for chart in charts)
         needs = f"<noscript>The charts need JavaScript. Their data are at {files} (or .json, .png, .svg).</noscript>"
         index = super().interpolate_index(*args, **parts)  # type: ignore[no-untyped-call]
         return str(index).replace("{%noscript%}", needs)
@@ -122,7 +123,8 @@ def create_app(
 
 
 def _page_at(path: str, pages: Sequence[Page]) -> Page | None:
-    return next((page for page in pages if page.path == path.rstrip("/")), None)
+    bare = path if path == "/" else path.rstrip("/")
+    return next((page for page in pages if page.path == bare), None)
 
 
 def _layout(site: Site, pages: Sequence[Page]) -> Component:
@@ -162,8 +164,10 @@ def _add_routes(server: Flask, site: Site, pages: Sequence[Page]) -> None:
         rule = request.url_rule.rule if request.url_rule else ""
         if rule == "/<path:path>" and not _page_at(request.path, pages):
             return _not_found(pages)
-        if request.path == "/":
-            return redirect(pages[0].link(request.query_string.decode("latin-1"), pages[0].charts[0]))
+        if request.path == "/" and (request.query_string or not _page_at("/", pages)):
+            # A selection is about charts: it opens the first page that has some.
+            page = next(page for page in pages if page.charts)
+            return redirect(page.link(request.query_string.decode("latin-1"), page.charts[0]))
         return None
 
     @server.get("/health")

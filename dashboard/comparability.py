@@ -6,7 +6,7 @@ be answered, which the page offers as a link.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from dashboard.selection import (
@@ -123,6 +123,7 @@ def _check_all(
         _check_powertrain(selection, nouns, published)
         _check_whole(selection, nouns, published)
     _check_models(selection)
+    _check_split(selection)
     _check_measure(selection, measures)
     _check_market_set(selection, nouns)
     _check_window(selection)
@@ -139,6 +140,8 @@ def _check_measure(selection: Selection, measures: tuple[Measure, ...]) -> None:
 def _check_headlines(selection: Selection, nouns: Nouns, published: Collection[Published]) -> None:
     """Makers' own headline figures stand side by side, and that is all that can be done with them."""
     side_by_side = replace(selection, measure=Measure.UNITS, of=None)
+    if selection.by is By.POWERTRAIN:
+        side_by_side = replace(side_by_side, by=By.MAKER, powertrain=PowertrainChoice.BEV)
     if selection.measure not in (Measure.UNITS, Measure.GROWTH):
         raise Incomparable(
             "makers' own headline figures stand on different bases (Tesla's deliveries, BYD's sales to dealers and "
@@ -221,6 +224,8 @@ def _states(choice: PowertrainChoice, stated: Iterable[Published]) -> bool:
 
 def _check_powertrain(selection: Selection, nouns: Nouns, published: Collection[Published]) -> None:
     stated = {code: _on(selection, code, published) for code in selection.market}
+    if selection.by is By.POWERTRAIN:
+        _check_parts(selection, nouns, stated)
     available = [choice for choice in PowertrainChoice if all(_states(choice, of) for of in stated.values())]
     if selection.powertrain not in available:
         lacking = [code for code, of in stated.items() if not _states(selection.powertrain, of)]
@@ -261,9 +266,27 @@ def _check_powertrain(selection: Selection, nouns: Nouns, published: Collection[
         )
 
 
+def _check_parts(selection: Selection, nouns: Nouns, stated: Mapping[str, Sequence[Published]]) -> None:
+    """Lines by powertrain need battery cars and plug-in hybrids each by itself, in every market."""
+    parts = {PowertrainChoice.BEV, PowertrainChoice.PHEV}
+    lacking = [code for code, of in stated.items() if not all(_states(part, of) for part in parts)]
+    if not lacking:
+        return
+    others = tuple(code for code in selection.market if code not in lacking)
+    available = [choice for choice in PowertrainChoice if all(_states(choice, of) for of in stated.values())]
+    together = replace(selection, by=By.MAKER, powertrain=available[0], of=None) if available else None
+    raise NotPublished(
+        f"no source loaded states {selection.basis} figures of battery-electric cars and of plug-in hybrids of "
+        f"{', '.join(nouns.markets[code] for code in lacking)}, each by itself",
+        nearest=replace(selection, market=others) if others else together,
+    )
+
+
 def _check_whole(selection: Selection, nouns: Nouns, published: Collection[Published]) -> None:
     """A share needs the market's total, and so does a line by market; makers' own figures never add up to one."""
-    is_total = selection.by is By.MARKET and not selection.makers
+    is_total = is_of_totals(selection)
+    if selection.by is By.POWERTRAIN and not is_total:
+        return  # The share is one of the maker's own cars.
     if selection.measure is not Measure.SHARE and selection.by is not By.GROUP and not is_total:
         return
     for code in selection.market:
@@ -278,7 +301,7 @@ def _check_whole(selection: Selection, nouns: Nouns, published: Collection[Publi
         if is_total and not _states(selection.powertrain, of_market):
             raise Incomparable(
                 f"the {selection.basis} figures of {nouns.markets[code]} are single makers' own, which add up to no "
-                f"market: there is no total of {_NAMES[selection.powertrain]} to draw by market",
+                f"market: there is no total of {_NAMES[selection.powertrain]} to draw by {selection.by}",
                 nearest=replace(selection, by=By.MAKER, measure=Measure.UNITS, of=None),
             )
         by_name = [each for each in stated if each.names_makers]
@@ -304,6 +327,15 @@ def _check_models(selection: Selection) -> None:
         )
 
 
+def _check_split(selection: Selection) -> None:
+    if selection.by is By.POWERTRAIN and len(selection.makers) > 1:
+        raise Incomparable(
+            f"the powertrains of {len(selection.makers)} makers would be lines without a name: one maker's are drawn, "
+            "or the market's",
+            nearest=replace(selection, makers=selection.makers[:1]),
+        )
+
+
 def _check_market_set(selection: Selection, nouns: Nouns) -> None:
     overlapping = [code for code in selection.market if code in nouns.regions]
     if len(selection.market) < 2 or not overlapping:
@@ -316,6 +348,11 @@ def _check_market_set(selection: Selection, nouns: Nouns) -> None:
         f"{nouns.markets[overlapping[0]]} overlaps {others}: adding them would count cars twice",
         nearest=replace(selection, market=rest or (overlapping[0],)),
     )
+
+
+def is_of_totals(selection: Selection) -> bool:
+    """Whether lines are totals of markets, which no maker has a part in."""
+    return selection.by in (By.MARKET, By.POWERTRAIN) and not selection.makers
 
 
 def is_within_market(selection: Selection) -> bool:

@@ -83,6 +83,7 @@ _CHOICES: dict[str, tuple[tuple[str, str], ...]] = {
         (By.GROUP, "Group"),
         (By.MODEL, "Model"),
         (By.MARKET, "Market"),
+        (By.POWERTRAIN, "Powertrain"),
     ),
     "measure": (
         (Measure.SHARE, "Share"),
@@ -181,6 +182,8 @@ def hidden(selection: Selection) -> frozenset[str]:
         without.add("models")
     if selection.measure is not Measure.SHARE:
         without.add("of")
+    if selection.by is By.POWERTRAIN:
+        without.add("powertrain")
     return frozenset(without)
 
 
@@ -194,7 +197,7 @@ def edited(selection: Selection, name: str, value: Any, *, defaults: Selection, 
     if name in WITH_OPTIONS:
         slugs = tuple(sorted(str(slug) for slug in value or ()))
         if name == "market":
-            return replace(selection, market=slugs or defaults.market)
+            return _counted_there(replace(selection, market=slugs or defaults.market), name, defaults=defaults)
         if name == "makers" and selection.models:
             models = tuple(slug for slug in selection.models if not slugs or nouns.model_makers.get(slug) in slugs)
             return replace(selection, makers=slugs, models=models)
@@ -207,8 +210,21 @@ def edited(selection: Selection, name: str, value: Any, *, defaults: Selection, 
     if name == "of":
         return replace(selection, of=None if chosen is selection.powertrain else chosen)
     if name == "by":
-        return _regrouped(selection, chosen, nouns=nouns)
-    return replace(selection, **{name: chosen})
+        return _regrouped(selection, chosen, defaults=defaults, nouns=nouns)
+    return _counted_there(replace(selection, **{name: chosen}), name, defaults=defaults)
+
+
+def _counted_there(selection: Selection, changed: str, *, defaults: Selection) -> Selection:
+    """Makers' headline figures are worldwide: another market is seen by its registrations, headlines for the world."""
+    is_of_world = selection.market == ("WORLD",)
+    if selection.basis is BasisChoice.REPORTED and not is_of_world:
+        if changed == "market":
+            return replace(selection, basis=_USUAL)
+        return replace(selection, market=("WORLD",)) if changed == "basis" else selection
+    # Back to the world is back to what is counted there.
+    if changed == "market" and is_of_world and defaults.basis is BasisChoice.REPORTED:
+        return replace(selection, basis=defaults.basis)
+    return selection
 
 
 def _in_order(selection: Selection, changed: str) -> Selection:
@@ -218,8 +234,11 @@ def _in_order(selection: Selection, changed: str) -> Selection:
     return selection
 
 
-def _regrouped(selection: Selection, by: By, *, nouns: Nouns) -> Selection:
-    """The same makers as brands or as the groups that they belong to; models are kept for models only."""
+def _regrouped(selection: Selection, by: By, *, defaults: Selection, nouns: Nouns) -> Selection:
+    """The same makers as brands or as the groups that they belong to; models are kept for models only.
+
+    The parts of the NEVs are all powertrains: one part is looked at again when lines are something else.
+    """
     makers = set(selection.makers)
     if by is By.GROUP:
         group_of = {brand: group for group, brands in nouns.members.items() for brand in brands}
@@ -227,7 +246,9 @@ def _regrouped(selection: Selection, by: By, *, nouns: Nouns) -> Selection:
     else:
         makers = {brand for slug in makers for brand in _brands(slug, nouns)}
     models = selection.models if by is By.MODEL else ()
-    return replace(selection, by=by, makers=tuple(sorted(makers)), models=models)
+    was_split = selection.by is By.POWERTRAIN and by is not By.POWERTRAIN
+    powertrain = defaults.powertrain if was_split else selection.powertrain
+    return replace(selection, by=by, makers=tuple(sorted(makers)), models=models, powertrain=powertrain)
 
 
 def _brands(slug: str, nouns: Nouns) -> tuple[str, ...]:

@@ -10,11 +10,12 @@ import csv
 import json
 import math
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from enum import StrEnum
 from hashlib import sha256
 from io import StringIO
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,20 +24,20 @@ import pandas as pd
 from dashboard import pictures, style
 from dashboard.charts import chart as chart_of
 from dashboard.charts.chart import Chart, Reading, source_line
-from dashboard.metrics import GRAIN_MONTHS
+from dashboard.claims import GRAIN_MONTHS
 from dashboard.pictures import PictureError
 from dashboard.precedence import PUBLISHED_AS
 from dashboard.sales_lines import months_behind
-from dashboard.selection import InvalidSelection, Refusal, Selection
+from dashboard.selection import InvalidSelection, PowertrainChoice, Refusal, Selection, Window
 from dashboard.style import Figure, Look
 from db import queries
 from db.store import StoreError, explained, ready
-from db.vocabulary import ALL
+from db.vocabulary import ALL, Grain
 
 if TYPE_CHECKING:
     from db import Connection, Engine
 
-_ROW_KEY = ["period_start", "market", "maker", "maker_name", "model", "model_name", "source"]
+_ROW_KEY = ["period_start", "market", "maker", "maker_name", "model", "model_name", "source", "grain", "window"]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -155,6 +156,7 @@ def framed(chart: Chart, reading: Reading, *, look: Look, site: str) -> Figure:
         badge=reading.badge.text,
         amber=reading.badge.amber,
         notes=reading.notes,
+        key=reading.events.key,
         source_line=source_line(reading, link=link(chart, reading.selection, site=site)),
         look=look,
     )
@@ -218,6 +220,7 @@ def document(
         "as_of": selection.as_of or max((cited.known_on for cited in reading.citations), default=None),
         "citations": [asdict(cited) for cited in reading.citations],
         "notes": list(reading.notes),
+        "events": [{"number": mark.number, **asdict(mark.event)} for mark in reading.events.marks],
         "rows": [
             {**dict(zip(values, row, strict=True)), "receipts": refs}
             for row, refs in zip(zip(*values.values(), strict=True), of_row, strict=True)
@@ -243,23 +246,43 @@ def _receipts(
     selection = reading.selection
     nouns = queries.nouns(connection, as_of=selection.as_of)
     keys = [[str(part) for part in key] for key in rows[_ROW_KEY].itertuples(index=False, name=None)]
-    spans = [months_behind(selection, _month(period_start)) for period_start, *_ in keys]
-    claims = queries.receipts(
-        connection,
-        markets=selection.market,
-        bases=sorted(set(rows["basis"])),
-        powertrains=PUBLISHED_AS[selection.powertrain],
-        makers=None,
-        model=None,
-        first=_first_of(min(span[0].start for span in spans)),
-        last=_first_of(max(span[-1].stop - 1 for span in spans)),
-        as_of=selection.as_of,
+    # A row may be of another grain than the selection, where a publisher has no finer one.
+    of_period = {
+        (grain, window): replace(selection, grain=Grain(grain), window=Window(window)) for *_, grain, window in keys
+    }
+    spans = [months_behind(of_period[grain, window], _month(start)) for start, *_, grain, window in keys]
+    if "period_before" in rows:
+        # A change rests on an earlier period too.
+        earlier = [_month(start) for start in rows["period_before"]]
+        befores = [months_behind(of_period[key[-2], key[-1]], month) for key, month in zip(keys, earlier, strict=True)]
+        spans = [(*before, *span) for before, span in zip(befores, spans, strict=True)]
+    # What each row counts: one basis and powertrain, or several bases where it is made of them.
+    counted = [
+        [(basis, powertrain) for basis in bases.split(";")]
+        for bases, powertrain in zip(rows["basis"], rows["powertrain"], strict=True)
+    ]
+    claims = pd.concat(
+        [
+            queries.receipts(
+                connection,
+                markets=sorted({code for market in set(rows["market"]) for code in market.split("+")}),
+                bases=(basis,),
+                powertrains=_stored_as(powertrain),
+                makers=None,
+                model=None,
+                first=_first_of(min(span[0].start for span in spans)),
+                last=_first_of(max(span[-1].stop - 1 for span in spans)),
+                as_of=selection.as_of,
+            ).assign(basis=basis, powertrain=powertrain)
+            for basis, powertrain in sorted({each for of_row in counted for each in of_row})
+        ]
     )
     receipts: list[dict[str, Any]] = []
     numbers: dict[tuple[str, ...], int] = {}
     kept = ("source", "file", "known_from", "known_on", "sha256", "obtained", "origin_url", "text", "urls")
-    # By market, maker, model and first month: the number of the receipt, the line, the source, the month after.
-    lines: dict[tuple[str, str, str, int], list[tuple[int, int, str, int]]] = defaultdict(list)
+    # By basis, powertrain, market, maker, model and first month: the number of the receipt, the line, the source, the
+    # month after.
+    lines: dict[tuple[str, str, str, str, str, int], list[tuple[int, int, str, int]]] = defaultdict(list)
     for claim in claims.to_dict("records"):
         key = tuple(str(claim[name]) for name in kept)
         if key not in numbers:
@@ -267,26 +290,32 @@ def _receipts(
             receipts.append({**dict(zip(kept, key, strict=True)), "urls": claim["urls"].split()})
         month = _month(claim["period_start"])
         place = (numbers[key], int(claim["line"]), str(claim["source_slug"]), month + GRAIN_MONTHS[claim["grain"]])
-        lines[claim["market"], claim["maker"], "", month].append(place)
-        lines[claim["market"], claim["maker"], claim["model"], month].append(place)
-        lines[claim["market"], "", "", month].append(place)
+        counts = claim["basis"], claim["powertrain"], claim["market"]
+        lines[*counts, claim["maker"], "", month].append(place)
+        lines[*counts, claim["maker"], claim["model"], month].append(place)
+        lines[*counts, "", "", month].append(place)
     of_row = []
-    for (_, in_markets, slug, name, model, model_name, sources), span in zip(keys, spans, strict=True):
+    for (_, in_markets, slug, name, model, model_name, sources, *_), of_bases, span in zip(
+        keys, counted, spans, strict=True
+    ):
         behind = sources.split(";")
         makers = (
             [""] if slug == ALL else [nouns.makers.get(each, name) for each in (slug, *nouns.members.get(slug, ()))]
         )
         places: dict[int, set[int]] = defaultdict(set)
-        for market in in_markets.split("+"):
-            for maker in makers:
-                for part in span:
-                    for month in part:
-                        named = (market, maker, model_name if model != ALL else "", month)
-                        for number, line, source, end in lines.get(named, ()):
-                            if source in behind and end <= part.stop:
-                                places[number].add(line)
+        of_model = model_name if model != ALL else ""
+        for counts, market, maker, part in product(of_bases, in_markets.split("+"), makers, span):
+            for month in part:
+                for number, line, source, end in lines.get((*counts, market, maker, of_model, month), ()):
+                    if source in behind and end <= part.stop:
+                        places[number].add(line)
         of_row.append([{"receipt": number, "lines": sorted(found)} for number, found in sorted(places.items())])
     return receipts, of_row
+
+
+def _stored_as(powertrain: str) -> tuple[str, ...]:
+    """The words under which the powertrain of a row is stored: a reader's choice, or itself."""
+    return PUBLISHED_AS[PowertrainChoice(powertrain)] if powertrain in set(PowertrainChoice) else (powertrain,)
 
 
 def _month(day: str) -> int:

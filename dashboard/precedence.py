@@ -9,13 +9,11 @@ itself. What loses is not lost: the Sources page shows it as a conflict.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
-from dashboard.metrics import GRAIN_MONTHS
+from dashboard.claims import Claims, Ints, Words
 from dashboard.selection import PowertrainChoice
 from db.queries import Citation
 from db.vocabulary import ALL, OTHER, Powertrain, States
@@ -37,35 +35,35 @@ PUBLISHED_AS: Mapping[PowertrainChoice, tuple[Powertrain, ...]] = {
 
 @dataclass(frozen=True)
 class OfMarket:
-    """What there is about one market's cars of one powertrain: rows as `queries.sales_figures` gives them.
+    """What there is about one market's cars of one powertrain.
 
     `records` are markets' records without overlap in time; `own` are makers' own figures, overlapping and from several
     sources, for `metrics.own_panel`.
     """
 
-    records: pd.DataFrame
-    own: pd.DataFrame
+    records: Claims
+    own: Claims
 
     @property
     def is_own(self) -> bool:
         """Whether makers are told by their own figures only: no market's record names one."""
-        return len(self.own) > 0 and bool(self.records["maker"].isin([ALL, OTHER]).all())
+        return len(self.own) > 0 and bool(self.records.maker.among((ALL, OTHER)).all())
 
 
-def ranks(claims: pd.DataFrame, citations: Sequence[Citation]) -> list[int]:
-    """The precedence of each source, by the frame's category of it; a source without a claim on the day has none."""
+def ranks(claims: Claims, citations: Sequence[Citation]) -> list[int]:
+    """The precedence of each source, by its code in the claims; a source without a claim on the day has none."""
     of = {cited.slug: cited.precedence for cited in citations}
-    return [of.get(slug, 0) for slug in claims["source"].cat.categories]
+    return [of.get(slug, 0) for slug in claims.source.listed]
 
 
-def of_market(claims: pd.DataFrame, powertrain: PowertrainChoice, citations: Sequence[Citation]) -> OfMarket:
+def of_market(claims: Claims, powertrain: PowertrainChoice | Powertrain, citations: Sequence[Citation]) -> OfMarket:
     """The claims about one market that count for a powertrain, without what another source tells better."""
     states = {cited.slug: cited.states for cited in citations}
     counted = _of_powertrain(claims, powertrain, states)
-    of_makers = [states.get(slug) == States.MAKERS for slug in counted["source"].cat.categories]
+    of_makers = [states.get(slug) == States.MAKERS for slug in counted.source.listed]
     if not any(of_makers):
-        return OfMarket(records=_without_overlap(counted, ranks(counted, citations)), own=counted.iloc[:0])
-    is_own = np.array(of_makers)[counted["source"].cat.codes.to_numpy()] & ~counted["maker"].isin([ALL, OTHER])
+        return OfMarket(records=_without_overlap(counted, ranks(counted, citations)), own=counted[:0])
+    is_own = counted.source.each(of_makers, np.bool_) & ~counted.maker.among((ALL, OTHER))
     return OfMarket(
         records=_without_overlap(counted[~is_own], ranks(counted, citations)),
         own=counted[is_own],
@@ -87,51 +85,64 @@ def counted_parts(stated: Collection[str]) -> tuple[Powertrain, ...]:
     return ()
 
 
-def _of_powertrain(claims: pd.DataFrame, choice: PowertrainChoice, states: Mapping[str, str]) -> pd.DataFrame:
+def _of_powertrain(claims: Claims, choice: PowertrainChoice | Powertrain, states: Mapping[str, str]) -> Claims:
     """The rows of a powertrain; for a set of powertrains its published sum, or the sum of all its parts.
 
     Where a publisher states battery cars and no plug-in hybrids, the set is not known: what is missing is not zero. A
     market's record that tells some makers in one part only is known as a total at most, since it would leave them out.
     """
     if choice is not PowertrainChoice.NEV:
-        return claims[claims["powertrain"] == choice.value]
-    stated = claims["powertrain"].astype(str)
-    with_set = set(claims.loc[~stated.isin([Powertrain.BEV, Powertrain.ALL]), "source"].astype(str))
-    some = claims[claims["source"].isin(list(with_set))].assign(
-        powertrain=lambda frame: frame["powertrain"].astype(str)
+        return claims[claims.powertrain.are(choice.value)]
+    in_sets = np.unique(claims.source.codes[~claims.powertrain.among((Powertrain.BEV, Powertrain.ALL))])
+    some = claims[np.isin(claims.source.codes, in_sets)]
+    words = PUBLISHED_AS[choice]
+    part = some.powertrain.places(words)
+    some, part = some[part >= 0], part[part >= 0]
+    cell, record = _cells(some)
+    _, first, place = np.unique(cell, return_index=True, return_inverse=True)
+    at = np.full((len(first), len(words)), -1, dtype=np.int64)
+    at[place, part] = np.arange(len(some))
+    stated = (at >= 0) @ (1 << np.arange(len(words)))
+    used = np.zeros(at.shape, dtype=np.bool_)
+    evidence = np.zeros(len(first), dtype=np.int64)
+    for pattern in np.unique(stated).tolist():
+        parts = [words.index(word) for word in counted_parts([w for n, w in enumerate(words) if pattern >> n & 1])]
+        if parts:
+            used[np.ix_(stated == pattern, parts)] = True
+            evidence[stated == pattern] = some.evidence_id[at[stated == pattern, parts[0]]]
+    is_known = used.any(axis=1)
+    of_makers = some.source.each([states.get(slug) == States.MAKERS for slug in some.source.listed], np.bool_)[first]
+    bev_or_phev = at[:, [words.index(Powertrain.BEV), words.index(Powertrain.PHEV)]].max(axis=1, initial=-1) >= 0
+    lacking = np.unique(record[first][~is_known & bev_or_phev & ~of_makers])
+    kept = is_known & (~np.isin(record[first], lacking) | some.maker.are(ALL)[first])
+    rows = some[first[kept]]
+    return replace(
+        rows,
+        powertrain=Words(np.zeros(len(rows), dtype=np.int64), (choice.value,)),
+        units=np.where(used, some.units[at], 0.0).sum(axis=1)[kept],
+        known_from=np.where(used, some.known_from[at], 0).max(axis=1, initial=0)[kept],
+        evidence_id=evidence[kept],
     )
-    cell = ["source", "market", "grain", "month", "maker", "model"]
-    makers_own = {slug for slug in with_set if states.get(slug) == States.MAKERS}
-    rows: list[tuple[Any, ...]] = []
-    lacking: set[tuple[Any, ...]] = set()
-    for key, of_cell in some.groupby(cell, observed=True, sort=False):
-        by_name: dict[str, Any] = {str(row.powertrain): row for row in of_cell.itertuples()}
-        used = [by_name[word] for word in counted_parts(by_name.keys())]
-        if not used:
-            if {Powertrain.BEV, Powertrain.PHEV} & by_name.keys() and key[0] not in makers_own:
-                lacking.add(key[:4])
-            continue
-        units, known = sum(row.units for row in used), max(row.known_from for row in used)
-        rows.append((*key, units, known, used[0].evidence_id))
-    rows = [row for row in rows if row[:4] not in lacking or row[4] == ALL]
-    frame = pd.DataFrame(rows, columns=[*cell, "units", "known_from", "evidence_id"])
-    for name in ("source", "market", "grain", "maker", "model"):
-        frame[name] = pd.Categorical(frame[name], categories=claims[name].cat.categories)
-    frame["powertrain"] = pd.Categorical([choice.value] * len(frame))
-    return frame.astype({"units": "float64", "month": "int64", "known_from": "int64", "evidence_id": "int64"})
 
 
-def _without_overlap(claims: pd.DataFrame, rank: Sequence[int]) -> pd.DataFrame:
+def _cells(claims: Claims) -> tuple[Ints, Ints]:
+    """A number for what each claim is about whatever its powertrain, and one for the record that it is a part of."""
+    record = np.zeros(len(claims), dtype=np.int64)
+    for words in (claims.source, claims.market, claims.grain):
+        record = record * len(words.listed) + words.codes
+    record = record * 200_000 + claims.month
+    cell = record
+    for words in (claims.maker, claims.model):
+        cell = cell * len(words.listed) + words.codes
+    return cell, record
+
+
+def _without_overlap(claims: Claims, rank: Sequence[int]) -> Claims:
     """Every source's records of the months that no better one has a record of."""
-    source = claims["source"].cat.codes.to_numpy()
+    source, length, month = claims.source.codes, claims.months, claims.month
     present = np.unique(source).tolist()
-    lengths = np.array([GRAIN_MONTHS[word] for word in claims["grain"].cat.categories], dtype=np.int64)
-    if len(present) < 2 and len(lengths) < 2:
-        return claims
-    length = lengths[claims["grain"].cat.codes.to_numpy()]
     if len(present) < 2 and len(np.unique(length)) < 2:
         return claims
-    month = claims["month"].to_numpy()
     taken: set[int] = set()
     kept = np.zeros(len(claims), dtype=np.bool_)
     # Within a source the shorter periods come first: they say more.

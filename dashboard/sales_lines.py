@@ -7,8 +7,8 @@ puts periods and windows together, and gives for each entity its value with low 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
@@ -16,13 +16,10 @@ import numpy as np
 import pandas as pd
 
 from dashboard import precedence
-from dashboard.comparability import HEADLINE_BASES, check_names, check_sales, is_within_market
+from dashboard.claims import GRAIN_MONTHS, Bools, Claims, Floats, Ints
+from dashboard.comparability import HEADLINE_BASES, check_names, check_sales, is_of_totals, is_within_market
 from dashboard.metrics import (
-    GRAIN_MONTHS,
-    Bools,
     Entity,
-    Floats,
-    Ints,
     Panel,
     added,
     at,
@@ -38,7 +35,7 @@ from dashboard.precedence import PUBLISHED_AS, OfMarket
 from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Refusal, Selection, Window
 from db import Connection, queries
 from db.queries import Citation, Dataset, Nouns
-from db.vocabulary import ALL, FOLDED, OTHER, Basis, Grain, VehicleScope
+from db.vocabulary import ALL, OTHER, Basis, Grain, Powertrain, VehicleScope
 
 _WINDOW_MONTHS = {Window.THREE_MONTHS: 3, Window.TTM: 12}
 
@@ -49,7 +46,8 @@ class Line:
 
     All three are in the measure's unit (cars, or a fraction) and NaN where there is no figure. `named` (L) tells
     whether a publisher names the entity in the window: where not, its low end is nothing but ignorance and is never
-    drawn as a zero. `units` (L) are the cars behind the value. `known` (L) is the day since 1970-01-01 on which the
+    drawn as a zero. `units` (L) are the cars behind the value, of `powertrain`; `whole` (L) those of the denominator,
+    NaN where there is none. `known` (L) is the day since 1970-01-01 on which the
     latest figure behind the point became known. `sources` (L) tells which sources stand behind it, as bits by the
     dataset's category of the source. `basis` is what is counted: with headline figures each maker has its own.
     """
@@ -63,9 +61,11 @@ class Line:
     high: Floats
     named: Bools
     units: Floats
+    whole: Floats
     known: Ints
     sources: Ints
     basis: str
+    powertrain: str
 
     @property
     def is_rest(self) -> bool:
@@ -76,6 +76,20 @@ class Line:
     def is_own_rest(self) -> bool:
         """Whether this is what a publisher lumps together of one maker: a figure of the maker's, and no model."""
         return self.maker != OTHER and self.model == OTHER
+
+    def at(self, periods: Bools | Ints) -> Line:
+        """The line over some of its periods."""
+        return replace(
+            self,
+            value=self.value[periods],
+            low=self.low[periods],
+            high=self.high[periods],
+            named=self.named[periods],
+            units=self.units[periods],
+            whole=self.whole[periods],
+            known=self.known[periods],
+            sources=self.sources[periods],
+        )
 
 
 @dataclass(frozen=True)
@@ -91,11 +105,21 @@ class Reach:
 
 
 @dataclass(frozen=True)
+class MarketPart:
+    """What one market adds to a sum of markets: the entities' cars, and the denominator's as `whole.total`."""
+
+    units: Panel
+    whole: Panel
+
+
+@dataclass(frozen=True)
 class MarketFigures:
     """The lines of a selection over its periods (`start`, L: first months), and what they rest on.
 
     `reach` tells for each market how far its records go, whatever the range asked for. `is_own` is set where the lines
-    are makers' own figures, which add up to no market and rank nobody in it.
+    are makers' own figures, which add up to no market and rank nobody in it. `each_market` has what was added up, by
+    the code of the market; nothing where lines are no sums of markets. `incomplete` has the months of each market whose
+    records their publishers call incomplete.
     """
 
     selection: Selection
@@ -106,6 +130,8 @@ class MarketFigures:
     dataset: Dataset
     scope: VehicleScope = VehicleScope.PASSENGER_CAR
     is_own: bool = False
+    each_market: Mapping[str, MarketPart] = field(default_factory=dict)
+    incomplete: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     @property
     def entities(self) -> tuple[Line, ...]:
@@ -124,13 +150,19 @@ class MarketFigures:
             frame[(month >= first) & (month < last) & frame["powertrain"].isin(_counted(self.selection))]
         )
 
-    def own_claims(self, market: str, entity: Entity, span: range) -> pd.DataFrame:
-        """The rows of the dataset that a maker's own figure over a span of months is added up from."""
+    def at(self, periods: Bools | Ints) -> MarketFigures:
+        """The figures of some of the periods."""
+        return replace(self, start=self.start[periods], lines=tuple(line.at(periods) for line in self.lines))
+
+    def own_claims(self, market: str, of: Line, span: range) -> Claims:
+        """The claims that a maker's own figure over a span of months is added up from; `of` is its line."""
         frame = self.dataset.frame
         cited = frame["source"].isin([citation.slug for citation in self.dataset.citations])
         claims = _Claims(replace(self.dataset, frame=frame[cited]), self.selection)
-        own = claims.of(market, self.selection.powertrain).own
-        return own_rows(own, entity=entity, ranks=precedence.ranks(own, self.dataset.citations), span=span)
+        is_part = self.selection.by is By.POWERTRAIN
+        own = claims.of(market, Powertrain(of.powertrain) if is_part else self.selection.powertrain).own
+        ranks = precedence.ranks(own, self.dataset.citations)
+        return own_rows(own, entity=(of.maker, of.model), ranks=ranks, span=span)
 
     @cached_property
     def unfinished(self) -> Bools:
@@ -140,10 +172,24 @@ class MarketFigures:
         latest figure became known.
         """
         known = np.max([line.known for line in self.lines], axis=0)
-        early = _is_running(known, self.start, self.reach, self.selection)
-        incomplete = _incomplete_months(self.dataset, self.selection)
+        return self._unfinished(known, self.selection.market)
+
+    def unfinished_of(self, line: Line) -> Bools:
+        """The periods (L) that are unfinished for a line: by market nothing but its own market's records count."""
+        if self.selection.by is not By.MARKET or line.market not in self.reach:
+            return self.unfinished
+        return self._of_each_market[line.market]
+
+    @cached_property
+    def _of_each_market(self) -> dict[str, Bools]:
+        lines = (line for line in self.lines if line.market in self.reach)
+        return {line.market: self._unfinished(line.known, (line.market,)) for line in lines}
+
+    def _unfinished(self, known: Ints, markets: Sequence[str]) -> Bools:
+        early = _is_running(known, self.start, [self.reach[code] for code in markets], self.selection)
+        incomplete = frozenset[int]().union(*(self.incomplete.get(code, frozenset()) for code in markets))
         if not incomplete:
-            return np.asarray(early)
+            return early
         behind = [months_behind(self.selection, int(start)) for start in self.start]
         touched = [any(not incomplete.isdisjoint(span) for span in spans) for spans in behind]
         return np.asarray(early | np.array(touched, dtype=np.bool_))
@@ -158,23 +204,29 @@ def _counted(selection: Selection) -> set[str]:
     return {*PUBLISHED_AS[selection.powertrain], *PUBLISHED_AS[selection.denominator]}
 
 
-def _incomplete_months(dataset: Dataset, selection: Selection) -> set[int]:
-    """The months of records that their publishers call incomplete."""
+def _incomplete_months(dataset: Dataset, selection: Selection) -> dict[str, frozenset[int]]:
+    """The months of each market's records that their publishers call incomplete."""
     called = [number for number, remark in dataset.remarks.items() if _INCOMPLETE.search(remark)]
     if not called:
-        return set()
-    frame = dataset.frame
+        return {}
+    claims = Claims.of(dataset.frame)
     cited = [citation.slug for citation in dataset.citations]
-    of_records = frame["evidence_id"].isin(called) & frame["powertrain"].isin(_counted(selection))
-    records = frame[of_records & frame["source"].isin(cited)]
-    spans = set(zip(records["month"].tolist(), _ends(records).tolist(), strict=True))
-    return {month for first, end in spans for month in range(first, end)}
+    of_records = np.isin(claims.evidence_id, called) & claims.powertrain.among(_counted(selection))
+    records = claims[of_records & claims.source.among(cited)]
+    return {
+        code: frozenset(
+            month
+            for first, end in set(zip(of.month.tolist(), (of.month + of.months).tolist(), strict=True))
+            for month in range(first, end)
+        )
+        for code, of in records.by_market().items()
+    }
 
 
-def _is_running(known: Ints, start: Ints, reach: Mapping[str, Reach], selection: Selection) -> Bools:
+def _is_running(known: Ints, start: Ints, reach: Iterable[Reach], selection: Selection) -> Bools:
     """Whether a period was not over on the day when the latest of its figures became known, and nothing follows it."""
     length = GRAIN_MONTHS[selection.grain.value]
-    last = max(to.published_to for to in reach.values())
+    last = max(to.published_to for to in reach)
     opening, end = (
         np.array([(month_start(int(month)) - date(1970, 1, 1)).days for month in months], dtype=np.int64)
         for months in (start, start + length)
@@ -267,25 +319,28 @@ def _answer(
     check_names(selection, nouns)
     published = queries.published(connection, markets=selection.market, scope=scope)
     check_sales(selection, nouns, published, measures=measures)
-    makers, first = _makers_wanted(selection, nouns), _first_wanted(selection)
-    dataset = _claimed(connection, selection, scope=scope, makers=makers, first=first, last=selection.until)
+    first = _first_wanted(selection)
+    dataset = _claimed(connection, selection, scope=scope, first=first, last=selection.until)
     found = _found(dataset, selection, nouns)
     if not found.lines:
-        if makers is not None or first or selection.until:
-            # What there is instead may lie outside of the range, and be told by other makers or by models.
+        if first or selection.until:
+            # What there is instead may lie outside of the range.
             dataset = _claimed(connection, selection, scope=scope)
         raise _unanswered(connection, dataset, selection, nouns)
     behind = int(np.bitwise_or.reduce([np.bitwise_or.reduce(line.sources) for line in found.lines]))
     slugs = [slug for n, slug in enumerate(dataset.frame["source"].cat.categories) if behind >> n & 1]
+    dataset = replace(dataset, citations=tuple(cited for cited in dataset.citations if cited.slug in slugs))
     return MarketFigures(
         selection=selection,
         start=found.start,
         lines=found.lines,
         reach=found.reach,
         nouns=nouns,
-        dataset=replace(dataset, citations=tuple(cited for cited in dataset.citations if cited.slug in slugs)),
+        dataset=dataset,
         scope=scope,
         is_own=found.is_own,
+        each_market=found.each_market,
+        incomplete=_incomplete_months(dataset, selection),
     )
 
 
@@ -294,7 +349,6 @@ def _claimed(
     selection: Selection,
     *,
     scope: VehicleScope,
-    makers: Collection[str] | None = None,
     first: date | None = None,
     last: date | None = None,
 ) -> Dataset:
@@ -306,26 +360,9 @@ def _claimed(
         powertrains=_powertrains(selection),
         as_of=selection.as_of,
         scope=scope,
-        makers=makers,
         first=first,
         last=last,
     )
-
-
-def _makers_wanted(selection: Selection, nouns: Nouns) -> frozenset[str] | None:
-    """The makers whose figures are needed one by one; None where all makers' are.
-
-    NEVs are added up maker by maker, and a record that tells a maker's battery cars only is no record of NEVs: that
-    cannot be seen any more once makers are put together.
-    """
-    if PowertrainChoice.NEV in (selection.powertrain, selection.denominator):
-        return None
-    named = {*selection.makers, *(nouns.model_makers[slug] for slug in selection.models)}
-    if not named:
-        return frozenset() if selection.by is By.MARKET else None
-    if selection.by is By.GROUP:
-        named |= {maker for slug in named for maker in nouns.members.get(slug, ())}
-    return frozenset(named)
 
 
 def _first_wanted(selection: Selection) -> date | None:
@@ -390,21 +427,24 @@ class _Found:
     lines: tuple[Line, ...]
     reach: dict[str, Reach]
     is_own: bool
+    each_market: Mapping[str, MarketPart] = field(default_factory=dict)
 
 
 class _Claims:
     """The claims that count, by market and powertrain: read from the frame once and chosen by precedence."""
 
     def __init__(self, dataset: Dataset, selection: Selection) -> None:
-        frame = dataset.frame
+        claims = Claims.of(dataset.frame)
         if selection.basis is BasisChoice.REPORTED:
-            frame = _headlines(frame)
-        self._markets = dict(list(frame.groupby("market", observed=True, sort=False)))
-        self._none = frame.iloc[:0]
+            claims = _headlines(claims)
+        if selection.by is By.POWERTRAIN:
+            claims = _with_parts(claims, selection)
+        self._markets = claims.by_market()
+        self._none = claims[:0]
         self._citations = dataset.citations
-        self._chosen: dict[tuple[str, PowertrainChoice], OfMarket] = {}
+        self._chosen: dict[tuple[str, str], OfMarket] = {}
 
-    def of(self, market: str, powertrain: PowertrainChoice) -> OfMarket:
+    def of(self, market: str, powertrain: PowertrainChoice | Powertrain) -> OfMarket:
         """What counts about a market's cars of a powertrain."""
         key = market, powertrain
         if key not in self._chosen:
@@ -412,17 +452,32 @@ class _Claims:
             self._chosen[key] = precedence.of_market(claims, powertrain, self._citations)
         return self._chosen[key]
 
-    def ranks(self, claims: pd.DataFrame) -> list[int]:
-        """The precedence of the sources of some claims, by category."""
+    def ranks(self, claims: Claims) -> list[int]:
+        """The precedence of the sources of some claims, by code."""
         return precedence.ranks(claims, self._citations)
 
 
-def _headlines(frame: pd.DataFrame) -> pd.DataFrame:
+def _headlines(claims: Claims) -> Claims:
     """Each maker's own headline figures: on the first of the headline bases on which it states any."""
-    place = {basis: n for n, basis in enumerate(HEADLINE_BASES)}
-    of_row = frame["basis"].astype(str).map(place)
-    best = of_row.groupby(frame["maker"], observed=True).transform("min")
-    return frame[(of_row == best) & ~frame["maker"].isin([ALL, OTHER])]
+    place = claims.basis.places(HEADLINE_BASES)
+    best = np.full(len(claims.maker.listed), len(HEADLINE_BASES), dtype=np.int64)
+    np.minimum.at(best, claims.maker.codes, place)
+    return claims[(place == best[claims.maker.codes]) & ~claims.maker.among((ALL, OTHER))]
+
+
+_PARTS = (Powertrain.BEV, Powertrain.PHEV, Powertrain.FCEV)
+"""The powertrains that lines by powertrain show: the parts of the NEVs."""
+
+
+def _with_parts(claims: Claims, selection: Selection) -> Claims:
+    """The claims of sources that state battery cars and plug-in hybrids of a market each by itself, and all cars.
+
+    So that the parts of a whole, and the whole, are one publisher's.
+    """
+    record = claims.source.codes * len(claims.market.listed) + claims.market.codes
+    asked = claims.maker.among(selection.makers) if selection.makers else np.ones(len(claims), dtype=np.bool_)
+    bev, phev = (record[asked & claims.powertrain.are(part)] for part in (Powertrain.BEV, Powertrain.PHEV))
+    return claims[np.isin(record, np.intersect1d(bev, phev)) | claims.powertrain.are(Powertrain.ALL)]
 
 
 def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
@@ -434,9 +489,13 @@ def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
     reach = {code: _reach(claims.of(code, selection.powertrain), dataset.citations) for code in selection.market}
     grain, window = selection.grain.value, _window(selection)
     panels: list[tuple[str, Panel, Panel]] = []
-    if is_own and (selection.makers or selection.by is not By.MARKET):
+    each_market: dict[str, MarketPart] = {}
+    if selection.by is By.POWERTRAIN:
+        whole = _part(claims, selection.denominator, selection)
+        panels = [(part, _part(claims, part, selection), whole) for part in _PARTS]
+    elif is_own and (selection.makers or selection.by is not By.MARKET):
         for label, markets in sets:
-            whole = added([_totals(claims, code, selection) for code in markets])
+            whole = added([_totals(claims, code, selection.denominator, selection) for code in markets])
             for entity in _entities([claims.of(code, selection.powertrain).own for code in markets], selection, nouns):
                 own = [claims.of(code, selection.powertrain).own for code in markets]
                 units = [
@@ -444,7 +503,10 @@ def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
                 ]
                 panels.append((label, added(units), whole))
     else:
-        panels = [(label, *_panels(claims, markets, selection, nouns)) for label, markets in sets]
+        for label, markets in sets:
+            each_market = _panels(claims, markets, selection, nouns)
+            together = added([part.units for part in each_market.values()])
+            panels.append((label, together, added([part.whole for part in each_market.values()])))
     start = np.unique(np.concatenate([units.start for _, units, _ in panels] or [np.array([], dtype=np.int64)]))
     start = start[_in_range(start, selection)]
     nothing = _Found(start=start, lines=(), reach=reach, is_own=is_own)
@@ -456,11 +518,13 @@ def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
         for label, of_label, whole in panels:
             of = whole if is_within_market(selection) else everywhere
             lines.append(_market_line(label, of_label, of, start, selection, nouns))
+    elif selection.by is By.POWERTRAIN:
+        lines = [_part_line(part, of_part, whole, start, selection) for part, of_part, whole in panels]
     else:
         for label, of_label, whole in panels:
             lines += _entity_lines(label, of_label, whole, start, selection, nouns)
     if selection.measure is Measure.GROWTH:
-        lines = [_without_part_years(line, start, dataset, selection, reach) for line in lines]
+        lines = _without_part_years(lines, start, dataset, selection, reach)
     with_figures = [line for line in lines if not np.isnan(line.value).all()]
     if all(line.is_rest for line in with_figures):
         return nothing
@@ -468,7 +532,11 @@ def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
     if selection.basis is BasisChoice.REPORTED:
         with_figures = [_labelled(line, _basis_of(line, dataset.frame)) for line in with_figures]
     return _Found(
-        start=start[shown], lines=tuple(_cut(line, shown) for line in with_figures), reach=reach, is_own=is_own
+        start=start[shown],
+        lines=tuple(line.at(shown) for line in with_figures),
+        reach=reach,
+        is_own=is_own,
+        each_market={} if selection.by is By.MARKET else each_market,
     )
 
 
@@ -487,34 +555,27 @@ def _basis_of(line: Line, frame: pd.DataFrame) -> str:
 
 
 def _without_part_years(
-    line: Line, start: Ints, dataset: Dataset, selection: Selection, reach: Mapping[str, Reach]
-) -> Line:
-    """A growth line without the periods that are set against unlike ones: a part of a period against a whole one."""
+    lines: Sequence[Line], start: Ints, dataset: Dataset, selection: Selection, reach: Mapping[str, Reach]
+) -> list[Line]:
+    """Growth lines without the periods that are set against unlike ones: a part of a period against a whole one."""
     incomplete = _incomplete_months(dataset, selection)
-    spans = [months_behind(selection, int(month)) for month in start]
-    unlike = np.array(
-        [[month in incomplete for month in now] != [month in incomplete for month in then] for then, now in spans],
-        dtype=np.bool_,
-    )
-    gap = np.where(unlike | _is_running(line.known, start, reach, selection), np.nan, 0.0)
-    return replace(line, value=line.value + gap, low=line.low + gap, high=line.high + gap)
+    spans = [months_behind(selection, int(month)) for month in start] if incomplete else []
+    unlike: dict[str, Bools] = {}
+    cut = []
+    for line in lines:
+        markets = line.market.split("+")
+        if line.market not in unlike:
+            some = frozenset[int]().union(*(incomplete.get(code, frozenset()) for code in markets))
+            differ = [[month in some for month in now] != [month in some for month in then] for then, now in spans]
+            unlike[line.market] = np.array(differ or np.zeros(len(start)), dtype=np.bool_)
+        running = _is_running(line.known, start, [reach[code] for code in markets], selection)
+        gap = np.where(unlike[line.market] | running, np.nan, 0.0)
+        cut.append(replace(line, value=line.value + gap, low=line.low + gap, high=line.high + gap))
+    return cut
 
 
-def _cut(line: Line, shown: Bools) -> Line:
-    return replace(
-        line,
-        value=line.value[shown],
-        low=line.low[shown],
-        high=line.high[shown],
-        named=line.named[shown],
-        units=line.units[shown],
-        known=line.known[shown],
-        sources=line.sources[shown],
-    )
-
-
-def _panels(claims: _Claims, markets: Sequence[str], selection: Selection, nouns: Nouns) -> tuple[Panel, Panel]:
-    """Units of the entities, and the denominator's totals, over the same market set."""
+def _panels(claims: _Claims, markets: Sequence[str], selection: Selection, nouns: Nouns) -> dict[str, MarketPart]:
+    """Units of the same entities, and the denominator's totals, in each market of a set."""
     by = "maker" if selection.by is By.MARKET else selection.by.value
     counted = [claims.of(code, selection.powertrain).records for code in markets]
     entities = _entities(counted, selection, nouns)
@@ -535,38 +596,54 @@ def _panels(claims: _Claims, markets: Sequence[str], selection: Selection, nouns
         for code, of_market in zip(markets, counted, strict=True)
     ]
     if selection.denominator is selection.powertrain:
-        return added(units), added(units)
-    return added(units), added([_totals(claims, code, selection) for code in markets])
+        whole = units
+    else:
+        whole = [_totals(claims, code, selection.denominator, selection) for code in markets]
+    return {code: MarketPart(*parts) for code, *parts in zip(markets, units, whole, strict=True)}
 
 
-def _totals(claims: _Claims, market: str, selection: Selection) -> Panel:
-    """A market's totals of the denominator."""
-    whole = records(claims.of(market, selection.denominator).records, by="maker", entities=())
+def _totals(claims: _Claims, market: str, powertrain: PowertrainChoice | Powertrain, selection: Selection) -> Panel:
+    """A market's totals of a powertrain."""
+    whole = records(claims.of(market, powertrain).records, by="maker", entities=())
     return panel(whole, grain=selection.grain.value, window=_window(selection))
 
 
+def _part(claims: _Claims, powertrain: PowertrainChoice | Powertrain, selection: Selection) -> Panel:
+    """The cars of a powertrain: of the maker that the reader named, else of the markets as wholes."""
+    if not selection.makers:
+        return _total_as_entity(added([_totals(claims, code, powertrain, selection) for code in selection.market]))
+    entity: Entity = (selection.makers[0], ALL)
+    grain, window = selection.grain.value, _window(selection)
+    panels = []
+    for code in selection.market:
+        of = claims.of(code, powertrain)
+        if of.is_own:
+            ranks = claims.ranks(of.own)
+            panels.append(own_panel(of.own, entity=entity, ranks=ranks, grain=grain, window=window))
+        else:
+            all_cars = claims.of(code, PowertrainChoice.ALL).records
+            stated = records(of.records, by="maker", entities=(entity,), all_cars=all_cars)
+            panels.append(panel(stated, grain=grain, window=window))
+    return added(panels)
+
+
 def _reach(of: OfMarket, citations: Sequence[Citation]) -> Reach:
-    claims = pd.concat([of.records, of.own]) if of.is_own else of.records
-    if not len(claims):
+    parts = [part for part in ((of.records, of.own) if of.is_own else (of.records,)) if len(part)]
+    if not parts:
         return Reach(published_to=0, named_to=0)
-    ends = _ends(claims)
-    named = ~claims["maker"].isin([ALL, OTHER]).to_numpy()
-    latest = claims.iloc[int(ends.argmax())]
-    lag = next(cited.lag_days for cited in citations if cited.slug == latest["source"])
+    latest = max(parts, key=lambda part: int((part.month + part.months).max()))
+    ends = latest.month + latest.months
+    last = int(ends.argmax())
+    lag = next(cited.lag_days for cited in citations if cited.slug == latest.source[[last]].texts()[0])
+    named_to = max(int((part.month + part.months)[~part.maker.among((ALL, OTHER))].max(initial=0)) for part in parts)
     return Reach(
         published_to=int(ends.max()),
-        named_to=int(ends[named].max(initial=0)),
-        next_due=queries.next_due(month_start(int(ends.max())), Grain(latest["grain"]), lag_days=lag),
+        named_to=named_to,
+        next_due=queries.next_due(month_start(int(ends.max())), Grain(latest.grain[[last]].texts()[0]), lag_days=lag),
     )
 
 
-def _ends(claims: pd.DataFrame) -> Ints:
-    """The month after the period of each claim."""
-    lengths = np.array([GRAIN_MONTHS[word] for word in claims["grain"].cat.categories], dtype=np.int64)
-    return np.asarray(claims["month"].to_numpy() + lengths[claims["grain"].cat.codes.to_numpy()])
-
-
-def _entities(claims: Iterable[pd.DataFrame], selection: Selection, nouns: Nouns) -> list[Entity]:
+def _entities(claims: Iterable[Claims], selection: Selection, nouns: Nouns) -> list[Entity]:
     """Every entity that the publishers name, or those that the reader named."""
     named = {pair for of_market in claims for pair in _named(of_market)}
     if selection.by is By.MODEL:
@@ -586,13 +663,12 @@ def _entities(claims: Iterable[pd.DataFrame], selection: Selection, nouns: Nouns
     return sorted((maker, ALL) for maker in makers)
 
 
-def _named(claims: pd.DataFrame) -> list[Entity]:
+def _named(claims: Claims) -> list[Entity]:
     """The distinct makers and models of a market's rows, without its total and its rest."""
-    maker_codes, model_codes = (claims[name].cat.codes.to_numpy() for name in ("maker", "model"))
-    makers, models = (claims[name].cat.categories.tolist() for name in ("maker", "model"))
-    pairs = np.unique(maker_codes.astype(np.int64) * len(models) + model_codes).tolist()
+    makers, models = claims.maker.listed, claims.model.listed
+    pairs = np.unique(claims.maker.codes * len(models) + claims.model.codes).tolist()
     named = [(makers[pair // len(models)], models[pair % len(models)]) for pair in pairs]
-    return [(maker, model) for maker, model in named if maker not in (ALL, OTHER, FOLDED)]
+    return [(maker, model) for maker, model in named if maker not in (ALL, OTHER)]
 
 
 def _in_range(start: Ints, selection: Selection) -> Bools:
@@ -639,9 +715,11 @@ def _entity_lines(
             high=high[:, n] + hidden[:, n],
             named=now.named[:, n],
             units=now.low[:, n],
+            whole=at(whole, start).total,
             known=known,
             sources=sources,
             basis=selection.basis.value,
+            powertrain=selection.powertrain.value,
         )
         for n, (maker, model) in enumerate(units.entities)
     ]
@@ -661,9 +739,11 @@ def _entity_lines(
                 high=rest,
                 named=~np.isnan(rest),
                 units=now.rest,
+                whole=at(whole, start).total,
                 known=known,
                 sources=sources,
                 basis=selection.basis.value,
+                powertrain=selection.powertrain.value,
             )
         )
     return lines
@@ -692,9 +772,39 @@ def _market_line(market: str, units: Panel, whole: Panel, start: Ints, selection
         high=high[:, 0],
         named=~np.isnan(now.total),
         units=now.total,
+        whole=at(whole, start).total,
         known=known,
-        sources=now.sources,
+        sources=now.sources | at(whole, start).sources if selection.measure is Measure.SHARE else now.sources,
         basis=selection.basis.value,
+        powertrain=selection.powertrain.value,
+    )
+
+
+def _part_line(powertrain: str, units: Panel, whole: Panel, start: Ints, selection: Selection) -> Line:
+    """The cars of one powertrain, as a part of all that `whole` counts of the same maker or markets."""
+    now, before, of = at(units, start), at(units, start - 12), at(whole, start)
+    # What a maker's cars are a share of is its own figure; one that is bounded is no denominator.
+    of = replace(of, total=np.where(of.low == of.high, of.low, np.nan)[:, 0])
+    value, low, high, known = _measured(
+        selection.measure, low=now.low, high=now.high, known=now.known, before=before, whole=of
+    )
+    if selection.measure is Measure.GROWTH and (~np.isnan(now.total)).any():
+        value, low, high = (_of_same_sources(ends, now, before) for ends in (value, low, high))
+    return Line(
+        market="+".join(selection.market),
+        maker=selection.makers[0] if selection.makers else ALL,
+        model=ALL,
+        name=str(powertrain),
+        value=value[:, 0],
+        low=low[:, 0],
+        high=high[:, 0],
+        named=now.named[:, 0],
+        units=now.low[:, 0],
+        whole=of.total,
+        known=known,
+        sources=now.sources | of.sources if selection.measure is Measure.SHARE else now.sources,
+        basis=selection.basis.value,
+        powertrain=str(powertrain),
     )
 
 
@@ -704,7 +814,8 @@ def _of_same_sources(values: Floats, now: Panel, before: Panel) -> Floats:
 
 
 def _total_as_entity(of: Panel) -> Panel:
-    return replace(of, low=of.total[:, None], high=of.total[:, None])
+    total = of.total[:, None]
+    return replace(of, entities=((ALL, ALL),), low=total, high=total, named=~np.isnan(total))
 
 
 def _measured(
@@ -755,7 +866,7 @@ def _unanswered(connection: Connection, dataset: Dataset, selection: Selection, 
             )
     claims = _Claims(dataset, selection)
     counted = [claims.of(code, selection.powertrain) for code in selection.market]
-    frame = pd.concat([part for of in counted for part in (of.records, of.own if of.is_own else of.own.iloc[:0])])
+    frame = pd.concat([part.frame() for of in counted for part in (of.records, of.own if of.is_own else of.own[:0])])
     if not len(frame):
         return NotPublished(f"no source states {selection.powertrain} {selection.basis} figures of {names}")
     finest = {
@@ -787,7 +898,7 @@ def _unanswered(connection: Connection, dataset: Dataset, selection: Selection, 
     named = in_range[~in_range["maker"].isin([ALL, OTHER])]
     with_makers, with_models = set(named["market"]), set(named.loc[named["model"] != ALL, "market"])
     totals_only = [code for code in selection.market if code in set(in_range["market"]) - with_makers]
-    if totals_only and (selection.by is not By.MARKET or selection.makers):
+    if totals_only and not is_of_totals(selection):
         reasons.append(
             (
                 f"{', '.join(nouns.markets[code] for code in totals_only)}: only totals are published"

@@ -46,6 +46,7 @@ class By(Word):
     GROUP = "group", "a company with all its brands"
     MODEL = "model", "a model"
     MARKET = "market", "a market"
+    POWERTRAIN = "powertrain", "a powertrain: battery cars, plug-in hybrids and fuel-cell cars of one maker or market"
 
 
 class Window(Word):
@@ -135,6 +136,11 @@ class Selection:
     region: str | None = None
     compare: str | None = None
     scenario: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.by is By.POWERTRAIN:
+            # Lines by powertrain are the parts of the NEVs, and a link to them says so, whichever part it named.
+            object.__setattr__(self, "powertrain", PowertrainChoice.NEV)
 
     @classmethod
     def from_query(cls, query: str, *, defaults: Self) -> Self:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 from math import ceil, floor, isfinite
 from pathlib import Path
 from typing import Any, Literal
@@ -556,12 +556,14 @@ def framed(
     amber: bool = False,
     source_line: str = "",
     notes: Sequence[str] = (),
+    key: Sequence[str] = (),
     look: Look,
 ) -> Figure:
     """A copy of a figure as a picture of `look.width` x `look.height`, with all that is written around it.
 
     All texts are plain. Each wraps, and the margins grow with what is written; the title is set smaller if it
-    would take more than two lines. Labels at line ends are placed anew for the height left to the plot.
+    would take more than two lines. `key` stands in columns under the plot, one line an entry, cut where the column
+    has no room. Labels at line ends are placed anew for the height left to the plot.
     """
     if look.width is None:
         raise ValueError("a picture has a fixed width")
@@ -574,16 +576,19 @@ def framed(
     pill_room = pill.wide + 2 * pill_pad if pill.lines else 0
     head = _headline(title, px=round(size * 1.55), width=inner - (pill_room + size if pill_room else 0))
     under = _Block(subtitle, px=size, width=inner)
-    keys = [_Block(note, px=round(size * 0.85), width=inner) for note in notes if note.strip()]
+    noted = [_Block(note, px=round(size * 0.85), width=inner) for note in notes if note.strip()]
     source = _Block(source_line, px=round(size * 0.75), width=inner)
 
     under_top = pad + max(head.high, pill.high + pill_pad if pill.lines else 0) + size * 0.2
     top = ceil(under_top + under.high + _rise(own, size) + _legend_room(figure, size, inner) + size * 1.1)
     source_top = pad * 0.8 + source.high
     heights = list(
-        accumulate((block.high for block in reversed(keys)), initial=source_top + size * 0.5 * bool(source.lines))
+        accumulate((block.high for block in reversed(noted)), initial=source_top + size * 0.5 * bool(source.lines))
     )
-    bottom = ceil((heights[-1] if keys else source_top) + _axis_room(figure, size, inner) + size * 0.9)
+    columns = _columns(key, px=round(size * 0.8), width=inner)
+    key_high = max((column.high for column in columns), default=0)
+    key_top = (heights[-1] if noted else source_top) + (key_high + size * 0.5 if columns else 0)
+    bottom = ceil(key_top + _axis_room(figure, size, inner) + size * 0.9)
     margin = {
         "l": max(pad + _left_room(figure, size, inner), 0),
         "r": max(pad, own.get("margin", {}).get("r", 0), _right_room(own, size) + pad),
@@ -594,7 +599,7 @@ def framed(
     plot_height = look.height - top - bottom
 
     def text(
-        name: str, block: "_Block", colour: str, *, above: float | None = None, below: float | None = None
+        name: str, block: "_Block | _Column", colour: str, *, above: float | None = None, below: float | None = None
     ) -> dict[str, Any]:
         """An annotation with its top `above` px under the picture's, or its bottom `below` px over it."""
         return {
@@ -617,8 +622,11 @@ def framed(
     written = [text("title", head, ink.text, above=pad), text("subtitle", under, ink.quiet, above=under_top)]
     written += [
         text(f"note-{n}", block, ink.quiet, below=height)
-        for n, (block, height) in enumerate(zip(reversed(keys), heights, strict=False))
+        for n, (block, height) in enumerate(zip(reversed(noted), heights, strict=False))
     ]
+    for n, column in enumerate(columns):
+        place = text(f"key-{n}", column, ink.quiet, above=look.height - key_top)
+        written.append(place | {"xshift": pad - margin["l"] + n * inner / len(columns)})
     written.append(text("source", source, ink.quiet, below=pad * 0.8))
     shapes = list(own.get("shapes", ()))
     if pill.lines:
@@ -660,6 +668,29 @@ class _Block:
         self.html = "<br>".join(escape(line) for line in self.lines)
         self.wide = ceil(max((text_width(line, px, bold=bold) for line in self.lines), default=0))
         self.high = len(self.lines) * px * LINE_HEIGHT
+
+
+class _Column:
+    """Lines of plain text one under the other, each cut to a width in pixels, and the room they take."""
+
+    bold = False
+
+    def __init__(self, entries: Sequence[str], *, px: float, width: float) -> None:
+        self.px = px
+        self.html = "<br>".join(escape(fitting(entry, width=width, font_px=px)) for entry in entries)
+        self.high = len(entries) * px * LINE_HEIGHT
+
+
+def _columns(entries: Sequence[str], *, px: float, width: float) -> list[_Column]:
+    """Entries in columns of equal width, read downwards: as many as have room for the longest entry, two to four."""
+    if not entries:
+        return []
+    gap = px * 2
+    widest = max(text_width(entry, px) for entry in entries) + gap
+    count = min(max(2, int(width // widest)), 4, len(entries))
+    deep = ceil(len(entries) / count)
+    parts = [entries[n : n + deep] for n in range(0, len(entries), deep)]
+    return [_Column(part, px=px, width=width / len(parts) - gap) for part in parts]
 
 
 def _headline(text: str, *, px: int, width: float) -> _Block:
@@ -776,16 +807,19 @@ def _tick_text(value: float, tick_format: str) -> str:
 
 
 def _rise(own: Mapping[str, Any], size: int) -> float:
-    """Height above the plot that the chart's own annotations take: names of panels, numbers of events."""
-    return max(
-        (
-            note.get("yshift", 0)
-            + (str(note.get("text", "")).count("<br>") + 1) * note.get("font", {}).get("size", size) * LINE_HEIGHT
-            for note in own.get("annotations", ())
-            if note.get("yref") == "paper" and note.get("y", 0) >= 1 and note.get("yanchor") == "bottom"
-        ),
-        default=0,
+    """Height above the plot that the chart's own annotations and shapes take: names of panels, numbers of events."""
+    shapes = (
+        shape["y1"]
+        for shape in own.get("shapes", ())
+        if shape.get("ysizemode") == "pixel" and shape.get("yref") == "paper" and shape.get("yanchor") == 1
     )
+    notes = (
+        note.get("yshift", 0)
+        + (str(note.get("text", "")).count("<br>") + 1) * note.get("font", {}).get("size", size) * LINE_HEIGHT
+        for note in own.get("annotations", ())
+        if note.get("yref") == "paper" and note.get("y", 0) >= 1 and note.get("yanchor") == "bottom"
+    )
+    return float(max(chain(shapes, notes), default=0))
 
 
 def _legend_room(figure: Figure, size: int, inner: int) -> float:

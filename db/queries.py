@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, String, Table, and_, case, cast, func, or_, select
 
+from db.schema import event as event_table
 from db.schema import (
     evidence,
     maker,
@@ -29,7 +30,16 @@ from db.schema import (
 )
 from db.schema import model as model_table
 from db.store import explained, ready
-from db.vocabulary import ALL, FOLDED, OPEN_END, OTHER, Grain, Obtained, SnapshotStatus, States, VehicleScope
+from db.vocabulary import (
+    ALL,
+    OPEN_END,
+    OTHER,
+    DatePrecision,
+    Grain,
+    Obtained,
+    SnapshotStatus,
+    VehicleScope,
+)
 
 
 @dataclass(frozen=True)
@@ -150,7 +160,6 @@ def sales_figures(
     powertrains: Sequence[str],
     as_of: date | None = None,
     scope: VehicleScope = VehicleScope.PASSENGER_CAR,
-    makers: Collection[str] | None = None,
     first: date | None = None,
     last: date | None = None,
 ) -> Dataset:
@@ -160,9 +169,8 @@ def sales_figures(
     (the period's first month as year * 12 + month - 1), units, known_from (days since 1970-01-01), evidence_id. Sources
     may contradict each other and periods overlap: `dashboard.precedence` chooses.
 
-    Where `makers` are given, the database adds up what markets' records say about all others: one row of the maker
-    `FOLDED` a record, whose model is `other` where the record tells models. Periods before `first` are left out, and
-    those after `last`, but for the newest two years: how far the records go is to be seen from them.
+    Periods before `first` are left out, and those after `last`, but for the newest two years: how far the records go is
+    to be seen from them.
     """
     wanted = (
         series.c.market.in_(markets),
@@ -170,45 +178,15 @@ def sales_figures(
         series.c.powertrain.in_(powertrains),
         series.c.vehicle_scope == scope,
     )
-    in_time = (*_periods(connection, wanted, first=first, last=last, as_of=as_of), _known(sales, as_of))
-    kept: tuple[ColumnElement[bool], ...] = wanted
-    if makers is not None:
-        kept = (*wanted, or_(series.c.maker.in_([ALL, OTHER, *makers]), source.c.states == States.MAKERS))
-    about: list[Any] = list(
-        connection.execute(
-            select(
-                series.c.id,
-                source.c.slug.label("source"),
-                series.c.basis,
-                series.c.market,
-                series.c.powertrain,
-                series.c.grain,
-                series.c.maker,
-                series.c.model,
-            )
-            .join(source, source.c.id == series.c.source_id)
-            .where(*kept)
-            .order_by(series.c.id)
-        ).all()
-    )
-    claims = _driver_rows(
+    about = _driver_rows(
         connection,
-        select(
-            sales.c.series_id,
-            sales.c.period_start,
-            sales.c.units,
-            sales.c.known_from,
-            sales.c.evidence_id,
-        )
-        .join_from(series, sales, series.c.id == sales.c.series_id)
+        select(series.c.id, source.c.slug, *(series.c[name] for name in _WORDS[1:]))
         .join(source, source.c.id == series.c.source_id)
-        .where(*kept, *in_time),
+        .where(*wanted)
+        .order_by(series.c.id),
     )
-    if makers is not None:
-        folded_about, folded_claims = _folded(
-            connection, [*wanted, *in_time], makers=makers, next_id=about[-1].id + 1 if about else 1
-        )
-        about, claims = [*about, *folded_about], [*claims, *folded_claims]
+    in_time = _periods(connection, wanted, first=first, last=last, as_of=as_of)
+    claims = _claims(connection, *wanted, *in_time, _known(sales, as_of))
     frame = _claims_frame(about, claims)
     files = connection.execute(select(series.c.source_id, series.c.file).where(*wanted).distinct()).tuples().all()
     return Dataset(
@@ -246,73 +224,49 @@ def _periods(
     return (*bounds, or_(sales.c.period_start <= last, sales.c.period_start >= date(newest.year - 1, 1, 1)))
 
 
-class _Folded(NamedTuple):
-    """What one publisher's records of a market say about the makers that were not asked for, as a series."""
+def _claims(connection: Connection, *where: ColumnElement[bool]) -> dict[str, Any]:
+    """Claims about units, series by series, as `_claims_frame` takes them.
 
-    id: int
-    source: str
-    basis: str
-    market: str
-    powertrain: str
-    grain: str
-    model: str
-    maker: str = FOLDED
+    A row of its own for each claim would cost more than all that is done with it: the database hands over one text a
+    column and series, and the numbers in it are read at once.
+    """
 
+    def joined(column: Any) -> Any:
+        return func.aggregate_strings(cast(column, String), ",")
 
-def _folded(
-    connection: Connection, where: Sequence[ColumnElement[bool]], *, makers: Collection[str], next_id: int
-) -> tuple[list[_Folded], list[tuple[Any, ...]]]:
-    """Markets' records without the asked-for makers, added up: the series and their claims as `_claims_frame` takes."""
-    key = (source.c.slug, series.c.basis, series.c.market, series.c.powertrain, series.c.grain)
-    is_whole = series.c.model == ALL
-    remarked = select(evidence.c.id).where(evidence.c.remark != "")
-    # A maker's total stands for its models.
-    by_maker = (
+    rows = _driver_rows(
+        connection,
         select(
-            *key,
-            sales.c.period_start,
-            func.sum(case((is_whole, sales.c.units))).label("stated"),
-            func.sum(case((~is_whole, sales.c.units))).label("added_up"),
-            func.max(sales.c.known_from).label("known_from"),
-            func.max(sales.c.evidence_id).label("evidence_id"),
-            func.max(case((sales.c.evidence_id.in_(remarked), sales.c.evidence_id))).label("remarked_id"),
+            sales.c.series_id,
+            func.count(),
+            joined(sales.c.period_start),
+            joined(sales.c.units),
+            joined(sales.c.known_from),
+            joined(sales.c.evidence_id),
         )
         .join_from(series, sales, series.c.id == sales.c.series_id)
-        .join(source, source.c.id == series.c.source_id)
-        .where(*where, series.c.maker.not_in([ALL, OTHER, *makers]), source.c.states != States.MAKERS)
-        .group_by(*key, series.c.maker, sales.c.period_start)
-        .subquery()
+        .where(*where)
+        .group_by(sales.c.series_id),
     )
-    has_models = func.max(case((by_maker.c.added_up.is_not(None), 1), else_=0))
-    together = select(
-        by_maker.c.slug,
-        by_maker.c.basis,
-        by_maker.c.market,
-        by_maker.c.powertrain,
-        by_maker.c.grain,
-        has_models,
-        by_maker.c.period_start,
-        func.sum(func.coalesce(by_maker.c.stated, by_maker.c.added_up)),
-        func.max(by_maker.c.known_from),
-        func.coalesce(func.max(by_maker.c.remarked_id), func.max(by_maker.c.evidence_id)),
-    ).group_by(
-        by_maker.c.slug,
-        by_maker.c.basis,
-        by_maker.c.market,
-        by_maker.c.powertrain,
-        by_maker.c.grain,
-        by_maker.c.period_start,
-    )
-    ids: dict[tuple[Any, ...], int] = {}
-    claims = []
-    for *of_series, period_start, units, known_from, evidence_id in _driver_rows(connection, together):
-        number = ids.setdefault(tuple(of_series), next_id + len(ids))
-        claims.append((number, period_start, int(units), known_from, evidence_id))
-    about = [
-        _Folded(number, slug, basis, market, powertrain, grain, OTHER if has_models else ALL)
-        for (slug, basis, market, powertrain, grain, has_models), number in ids.items()
-    ]
-    return about, claims
+    ids, counts, periods, units, known, evidences = zip(*rows, strict=True) if rows else ((),) * 6
+
+    def numbers(texts: Sequence[str]) -> Any:
+        return np.fromstring(",".join(texts), dtype=np.int64, sep=",")
+
+    return {
+        "series_id": np.repeat(np.array(ids, dtype=np.int64), np.array(counts, dtype=np.int64)),
+        "month": _of_days(periods, lambda day: day.year * 12 + day.month - 1),
+        "units": numbers(units).astype(np.float64),
+        "known_from": _of_days(known, lambda day: (day - _EPOCH).days),
+        "evidence_id": numbers(evidences),
+    }
+
+
+def _of_days(texts: Sequence[str], number: Callable[[date], int]) -> Any:
+    """A number for each of the days in some texts: there are few different days among many."""
+    days = ",".join(texts).split(",") if texts else []
+    known = {day: number(date.fromisoformat(day)) for day in set(days)}
+    return np.array([known[day] for day in days], dtype=np.int64)
 
 
 def receipts(
@@ -474,6 +428,46 @@ def published(
     )
 
 
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a market: a subsidy ended, a duty, a launch. `maker` is `all` where it is no maker's.
+
+    `date` is the first day of the month or year where `precision` says that only that is known.
+    """
+
+    date: date
+    precision: DatePrecision
+    market: str
+    kind: str
+    maker: str
+    text: str
+    url: str
+
+
+def events(
+    connection: Connection, *, markets: Sequence[str], first: date, last: date, as_of: date | None = None
+) -> tuple[Event, ...]:
+    """What happened in some markets from `first` to `last`, oldest first; nothing that was yet to come on `as_of`."""
+    end = last if as_of is None else min(last, as_of)
+    rows = connection.execute(
+        select(event_table)
+        .where(event_table.c.market.in_(markets), event_table.c.date >= first, event_table.c.date <= end)
+        .order_by(event_table.c.date, event_table.c.id)
+    )
+    return tuple(
+        Event(
+            date=row.date,
+            precision=DatePrecision(row.date_precision),
+            market=row.market,
+            kind=row.kind,
+            maker=row.maker,
+            text=row.text,
+            url=row.url,
+        )
+        for row in rows
+    )
+
+
 def _known(table: Table, as_of: date | None) -> ColumnElement[bool]:
     """The claims that stood on a day; without one, those that stand now."""
     if as_of is None or as_of >= OPEN_END:
@@ -497,27 +491,21 @@ def _driver_rows(connection: Connection, query: Select[Any]) -> Sequence[Any]:
 _WORDS = ("source", "basis", "market", "powertrain", "grain", "maker", "model")
 
 
-def _claims_frame(about: Sequence[Any], claims: Sequence[Any], *, words: Sequence[str] = _WORDS) -> pd.DataFrame:
-    """Claims as a frame of categories and integers: built from codes, since this is the hot path of every chart."""
-    if claims:
-        series_ids, periods, units, known, evidences = zip(*claims, strict=True)
-    else:
-        series_ids = periods = units = known = evidences = ()
+def _claims_frame(about: Sequence[Any], claims: Mapping[str, Any], *, words: Sequence[str] = _WORDS) -> pd.DataFrame:
+    """Claims as a frame of categories and numbers: built from codes, since this is the hot path of every chart.
+
+    `about` has a row for each series, by id: its id, and its `words`.
+    """
+    ids, *of_series = zip(*about, strict=True) if about else ((),) * (1 + len(words))
     # The series come in the order of their ids, so that a claim's series is found by bisection.
-    rows = np.searchsorted(np.array([row.id for row in about], dtype=np.int64), np.array(series_ids, dtype=np.int64))
-    months = {start: (day := _as_date(start)).year * 12 + day.month - 1 for start in set(periods)}
-    days = {since: (_as_date(since) - _EPOCH).days for since in set(known)}
+    rows = np.searchsorted(np.array(ids, dtype=np.int64), claims["series_id"])
     columns: dict[str, Any] = {}
-    for name in words:
-        of_series = [str(getattr(row, name)) for row in about]
-        number = {word: n for n, word in enumerate(sorted(set(of_series)))}
-        codes = np.array([number[word] for word in of_series], dtype=np.int32)
+    for name, column in zip(words, of_series, strict=True):
+        number = {word: n for n, word in enumerate(sorted(set(column)))}
+        codes = np.array([number[word] for word in column], dtype=np.int32)
         categories = pd.Index(list(number), dtype=object)
         columns[name] = pd.Categorical.from_codes(codes[rows], categories=categories)
-    columns["month"] = np.array([months[start] for start in periods], dtype=np.int64)
-    columns["units"] = np.array(units, dtype=np.float64)
-    columns["known_from"] = np.array([days[since] for since in known], dtype=np.int64)
-    columns["evidence_id"] = np.array(evidences, dtype=np.int64)
+    columns |= {name: column for name, column in claims.items() if name != "series_id"}
     return pd.DataFrame(columns, copy=False)
 
 
@@ -576,29 +564,14 @@ def standing_claims(connection: Connection) -> pd.DataFrame:
     Columns: source, states, market, basis, powertrain, vehicle_scope, grain, maker, model (categories), month (the
     period's first, as year * 12 + month - 1), units.
     """
-    about = connection.execute(
-        select(
-            series.c.id,
-            source.c.slug.label("source"),
-            source.c.states,
-            series.c.market,
-            series.c.basis,
-            series.c.powertrain,
-            series.c.vehicle_scope,
-            series.c.grain,
-            series.c.maker,
-            series.c.model,
-        )
-        .join(source, source.c.id == series.c.source_id)
-        .order_by(series.c.id)
-    ).all()
-    claims = _driver_rows(
-        connection,
-        select(sales.c.series_id, sales.c.period_start, sales.c.units, sales.c.known_from, sales.c.evidence_id).where(
-            sales.c.known_to == OPEN_END
-        ),
-    )
     words = ("source", "states", "market", "basis", "powertrain", "vehicle_scope", "grain", "maker", "model")
+    about = _driver_rows(
+        connection,
+        select(series.c.id, source.c.slug, source.c.states, *(series.c[name] for name in words[2:]))
+        .join(source, source.c.id == series.c.source_id)
+        .order_by(series.c.id),
+    )
+    claims = _claims(connection, sales.c.known_to == OPEN_END)
     return _claims_frame(about, claims, words=words)
 
 

@@ -22,9 +22,6 @@ ALL = "all"
 OTHER = "other"
 """The member of a key that stands for the unnamed rest: of a market (maker `other`) or of a maker (model `other`)."""
 
-FOLDED = "(other named)"
-"""In an answer: the named makers that were not asked for, put together. Never stored, and no slug."""
-
 
 class Word(StrEnum):
     """A word of a closed list, with its meaning."""

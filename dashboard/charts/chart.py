@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from dashboard.charts.events import NO_EVENTS, Events
 from dashboard.selection import Measure, PowertrainChoice, Selection
 from dashboard.style import Figure, Look
 from db import Connection
@@ -100,6 +101,8 @@ class Reading:
     notes: tuple[str, ...]
     """What a reader has to know, in whole sentences: bounds, what is left out, publishers' remarks."""
     content: Any
+    events: Events = NO_EVENTS
+    """What happened along the time axis: numbered on the plot, with a key under it."""
 
 
 class Load(Protocol):

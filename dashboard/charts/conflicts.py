@@ -21,8 +21,8 @@ import pandas as pd
 
 from dashboard import style
 from dashboard.charts.chart import CARS, DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table, shortest
+from dashboard.claims import GRAIN_MONTHS
 from dashboard.comparability import HEADLINE_BASES, check_names
-from dashboard.metrics import GRAIN_MONTHS
 from dashboard.precedence import PUBLISHED_AS
 from dashboard.selection import BasisChoice, Measure, Selection
 from dashboard.style import Figure, Look

@@ -19,8 +19,9 @@ import pandas as pd
 
 from dashboard import precedence, style
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table
+from dashboard.claims import Claims, Ints
 from dashboard.comparability import check_names
-from dashboard.metrics import GRAIN_MONTHS, records
+from dashboard.metrics import records
 from dashboard.precedence import PUBLISHED_AS, OfMarket
 from dashboard.sales_lines import month_number, month_start
 from dashboard.selection import BasisChoice, Incomparable, Measure, NotPublished, Selection
@@ -214,12 +215,11 @@ def _nothing(connection: Connection, selection: Selection, nouns: Nouns) -> NotP
 
 def _coverage(dataset: Dataset, selection: Selection, nouns: Nouns) -> Coverage:
     markets = []
-    for code, claims in dataset.frame.groupby("market", observed=True, sort=False):
+    for code, claims in Claims.of(dataset.frame).by_market().items():
         counted = precedence.of_market(claims, selection.powertrain, dataset.citations)
         published = _published(counted)
         cells = [cell for cell in in_periods(published, selection.grain) if _in_range(cell, selection)]
         if cells:
-            code = str(code)
             markets.append(
                 MarketCoverage(
                     code=code,
@@ -253,7 +253,7 @@ def _in_range(cell: Cell, selection: Selection) -> bool:
 def _published(of: OfMarket) -> list[Cell]:
     """A cell for each record as it is published; makers' own figures in the months that no record tells."""
     told = records(of.records, by="maker", entities=())
-    slugs = of.records["source"].cat.categories.tolist()
+    slugs = of.records.source.listed
     makers, models = _names(of.records, told.start)
     cells = [
         Cell(
@@ -273,28 +273,26 @@ def _published(of: OfMarket) -> list[Cell]:
     return cells + _own(of.own, taken={month for cell in cells for month in range(cell.start, cell.end)})
 
 
-def _names(claims: pd.DataFrame, starts: Any) -> tuple[list[int], list[int]]:
+def _names(claims: Claims, starts: Ints) -> tuple[list[int], list[int]]:
     """How many makers and how many models the record of each period names."""
-    named = claims[~claims["maker"].isin([ALL, OTHER])]
-    single = named[~named["model"].isin([ALL, OTHER])]
+    named = claims[~claims.maker.among((ALL, OTHER))]
+    single = named[~named.model.among((ALL, OTHER))]
     makers, models = (
-        rows.groupby("month")[name].nunique().reindex(starts, fill_value=0).astype(int).tolist()
-        for rows, name in ((named, "maker"), (single, "model"))
+        np.bincount(np.searchsorted(starts, np.unique(month * 100_000 + codes) // 100_000), minlength=len(starts))
+        for month, codes in ((named.month, named.maker.codes), (single.month, single.model.codes))
     )
-    return makers, models
+    return makers.tolist(), models.tolist()
 
 
-def _own(claims: pd.DataFrame, *, taken: set[int]) -> list[Cell]:
+def _own(own: Claims, *, taken: set[int]) -> list[Cell]:
     """Cells of makers' own figures in the months that are not taken, the shortest periods first."""
     cells: list[Cell] = []
-    periods = claims.assign(months=claims["grain"].astype(str).map(GRAIN_MONTHS).astype(int))
-    for months, start in sorted(set(zip(periods["months"].tolist(), periods["month"].tolist(), strict=True))):
-        rows = periods[(periods["months"] == months) & (periods["month"] == start)]
+    for months, start in sorted(set(zip(own.months.tolist(), own.month.tolist(), strict=True))):
         span = range(start, start + months)
         if not taken.isdisjoint(span):
             continue
         taken.update(span)
-        single = rows["model"][~rows["model"].isin([ALL, OTHER])]
+        rows = own[(own.months == months) & (own.month == start)]
         cells.append(
             Cell(
                 start=span.start,
@@ -303,10 +301,10 @@ def _own(claims: pd.DataFrame, *, taken: set[int]) -> list[Cell]:
                 detail=Detail.OWN,
                 total=float("nan"),
                 unnamed=float("nan"),
-                makers=int(rows["maker"].nunique()),
-                models=int(single.nunique()),
-                known=int(rows["known_from"].max()),
-                sources=frozenset(rows["source"].astype(str)),
+                makers=len(set(rows.maker.texts())),
+                models=len(set(rows.model.texts()) - {ALL, OTHER}),
+                known=int(rows.known_from.max()),
+                sources=frozenset(rows.source.texts()),
             )
         )
     return cells

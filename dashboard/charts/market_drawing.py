@@ -14,6 +14,8 @@ import numpy as np
 
 from dashboard import style
 from dashboard.charts.chart import Reading
+from dashboard.charts.events import Events, marked
+from dashboard.charts.market_rows import line_key
 from dashboard.charts.market_words import (
     DRAWN,
     Drawn,
@@ -23,7 +25,7 @@ from dashboard.charts.market_words import (
     sum_of,
     value_text,
 )
-from dashboard.metrics import GRAIN_MONTHS, Floats
+from dashboard.claims import GRAIN_MONTHS, Bools, Floats
 from dashboard.sales_lines import (
     Line,
     MarketFigures,
@@ -31,7 +33,7 @@ from dashboard.sales_lines import (
 )
 from dashboard.selection import By, Measure, Selection
 from dashboard.style import Figure, Look
-from db.vocabulary import OTHER
+from db.vocabulary import ALL, OTHER, Powertrain
 
 BAND = 0.10
 """A band wider than this part of the axis' measure says no more than the label does, and is left to the table."""
@@ -42,15 +44,27 @@ def draw(reading: Reading, look: Look) -> Figure:
     drawn: Drawn = reading.content
     if len(drawn.figures.start) == 1:
         return _bars(drawn, look)
-    return _trend(drawn, look)
+    return trend(drawn, look, reading.events)
 
 
-def _trend(drawn: Drawn, look: Look) -> Figure:
+def trend(
+    drawn: Drawn,
+    look: Look,
+    events: Events,
+    *,
+    domain: tuple[float, float] = (0.0, 1.0),
+    time: tuple[str, str] | None = None,
+) -> Figure:
+    """Lines over time with labels at their ends.
+
+    `domain` is the part of the height that they have, from the bottom; `time` the ends of the time axis as ISO dates,
+    by default the first and the last period.
+    """
     figures, selection = drawn.figures, drawn.figures.selection
     at = with_gaps(figures)
     dates = [month_start(month).isoformat() for month, _ in at]
     traces: list[dict[str, Any]] = []
-    named = bool(selection.makers or selection.models)
+    named = bool(selection.makers or selection.models or selection.by is By.POWERTRAIN)
     bounded = selection.measure is not Measure.GROWTH
     for line in drawn.lines:
         colour = style.colour(colour_key(line, selection), look.theme, highlight=named)
@@ -67,11 +81,11 @@ def _trend(drawn: Drawn, look: Look) -> Figure:
                 "line": {
                     "color": colour,
                     "width": 2.5 if _stands_out(line) else 2,
-                    "dash": style.dash(colour_key(line, selection)),
+                    "dash": dash(line, selection),
                 },
                 "marker": {
-                    "size": 5 if len(dates) <= 24 else sizes(heights, at, figures),
-                    "symbol": symbols(style.symbol(colour_key(line, selection)), at, figures),
+                    "size": 5 if len(dates) <= 24 else sizes(heights, at, figures.unfinished_of(line)),
+                    "symbol": symbols(symbol(line, selection), at, figures.unfinished_of(line)),
                 },
                 "customdata": [[] if n is None else point_key(line, figures, n) for _, n in at],
                 "text": ["" if n is None else _hover(line, n, selection) for _, n in at],
@@ -83,8 +97,9 @@ def _trend(drawn: Drawn, look: Look) -> Figure:
     ends = _line_ends(drawn, look, within=(low, high))
     layout = style.layout(
         look,
-        xaxis={"type": "date", "hoverformat": hover_format(selection), **x_range(figures)},
+        xaxis={"type": "date", "hoverformat": hover_format(selection), **x_range(figures, time)},
         yaxis={
+            "domain": list(domain),
             "range": [low, high],
             "tickformat": ".0%"
             if selection.measure is not Measure.UNITS and high - low > 0.05
@@ -96,11 +111,12 @@ def _trend(drawn: Drawn, look: Look) -> Figure:
             "rangemode": "tozero",
         },
     )
+    layout = marked(layout, events, look)
     font = round(look.font_px * 0.92)
     if len(ends) <= DRAWN + 1:
         room = style.end_room(ends, font_px=font)
         layout["margin"] |= {"r": room}
-        plot_height = look.height - layout["margin"]["t"] - layout["margin"]["b"]
+        plot_height = (layout["height"] - layout["margin"]["t"] - layout["margin"]["b"]) * (domain[1] - domain[0])
         placed = style.line_end_labels(ends, height_px=plot_height, font_px=font, value_range=(low, high))
         layout["annotations"] = style.end_annotations(placed, font_px=font)
     else:
@@ -129,21 +145,21 @@ def spread(values: Floats, at: Places) -> list[float | None]:
     return [None if n is None else heights[n] for _, n in at]
 
 
-def sizes(heights: Sequence[float | None], at: Places, figures: MarketFigures) -> list[int]:
+def sizes(heights: Sequence[float | None], at: Places, unfinished: Bools) -> list[int]:
     """The marker of each point of a line: none within it, one where it stands alone or its period is unfinished."""
     beside = [None, *heights, None]
     alone = [before is None and after is None for before, after in zip(beside[:-2], beside[2:], strict=True)]
     return [
-        7 if n is not None and figures.unfinished[n] else 5 if is_alone else 0
+        7 if n is not None and unfinished[n] else 5 if is_alone else 0
         for is_alone, (_, n) in zip(alone, at, strict=True)
     ]
 
 
-def symbols(symbol: str, at: Places, figures: MarketFigures) -> str | list[str]:
+def symbols(symbol: str, at: Places, unfinished: Bools) -> str | list[str]:
     """The symbol of a line's markers, hollow where the period is not finished: its figure will grow."""
-    if not figures.unfinished.any():
+    if not unfinished.any():
         return symbol
-    return [f"{symbol}-open" if n is not None and figures.unfinished[n] else symbol for _, n in at]
+    return [f"{symbol}-open" if n is not None and unfinished[n] else symbol for _, n in at]
 
 
 def visible(line: Line) -> Floats:
@@ -154,7 +170,7 @@ def visible(line: Line) -> Floats:
 def _line_ends(drawn: Drawn, look: Look, *, within: tuple[float, float]) -> list[style.LineEnd]:
     """A label for each line: its newest value, at the height where the line ends; an older one with its period."""
     figures, selection = drawn.figures, drawn.figures.selection
-    named = bool(selection.makers or selection.models)
+    named = bool(selection.makers or selection.models or selection.by is By.POWERTRAIN)
     ends = []
     for line in drawn.lines:
         there = np.flatnonzero(~np.isnan(visible(line)))
@@ -198,7 +214,7 @@ def _plain_bar(name: str, value: float, selection: Selection, colour: str) -> _B
 
 def point_key(line: Line, figures: MarketFigures, at: int) -> list[Any]:
     """What `Point` is made of, as a click hands it over."""
-    return [line.market, line.maker, line.model, int(figures.start[at])]
+    return [*line_key(line, figures.selection), int(figures.start[at])]
 
 
 def _bars(drawn: Drawn, look: Look) -> Figure:
@@ -282,7 +298,29 @@ def colour_key(line: Line, selection: Selection) -> str:
         return line.maker if selection.models or not selection.makers else line.model
     if selection.by is By.MARKET:
         return line.market if len(selection.makers) < 2 else line.maker
-    return line.maker
+    return line.market if line.maker == ALL else line.maker
+
+
+_OF_POWERTRAIN = {
+    Powertrain.BEV.value: ("solid", "circle"),
+    Powertrain.PHEV.value: ("dash", "diamond"),
+    Powertrain.FCEV.value: ("dot", "triangle-up"),
+}
+"""Dash and symbol of a powertrain: hue belongs to the maker or market."""
+
+
+def dash(line: Line, selection: Selection) -> str:
+    """Plotly's dash of a line."""
+    if selection.by is By.POWERTRAIN:
+        return _OF_POWERTRAIN[line.powertrain][0]
+    return style.dash(colour_key(line, selection))
+
+
+def symbol(line: Line, selection: Selection) -> str:
+    """Plotly's marker of a line."""
+    if selection.by is By.POWERTRAIN:
+        return _OF_POWERTRAIN[line.powertrain][1]
+    return style.symbol(colour_key(line, selection))
 
 
 def _stands_out(line: Line) -> bool:
@@ -301,11 +339,12 @@ def _has_visible_band(line: Line, drawn: Drawn, named: bool) -> bool:
     return bool(width.max() <= limit) and bool(width.max() > 0.005 * top)
 
 
-def band(line: Line, at: Places, dates: Sequence[str], colour: str) -> list[dict[str, Any]]:
+def band(line: Line, at: Places, across: Sequence[str] | Sequence[float], colour: str) -> list[dict[str, Any]]:
+    """What bounds leave open of a line, hatched between its low and its high ends at places across."""
     common = {
         "type": "scatter",
         "mode": "lines",
-        "x": list(dates),
+        "x": list(across),
         "line": {"width": 0, "color": colour},
         "hoverinfo": "skip",
         "showlegend": False,
@@ -349,7 +388,9 @@ def _axis_range(drawn: Drawn, traces: Sequence[dict[str, Any]]) -> tuple[float, 
     return 0.0, (top or 1.0) * 1.05
 
 
-def x_range(figures: MarketFigures) -> dict[str, Any]:
+def x_range(figures: MarketFigures, time: tuple[str, str] | None = None) -> dict[str, Any]:
+    if time is not None:
+        return {"range": list(time)}
     first, last = month_start(int(figures.start[0])), month_start(int(figures.start[-1]))
     return {"range": [first.isoformat(), last.isoformat()]}
 

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Point
-from dashboard.metrics import GRAIN_MONTHS, Bools
+from dashboard.claims import GRAIN_MONTHS, Bools, Claims
 from dashboard.precedence import PUBLISHED_AS, counted_parts
 from dashboard.sales_lines import (
     Line,
@@ -24,13 +24,13 @@ from dashboard.sales_lines import (
 from dashboard.selection import By, Measure, Selection
 from db import Connection, queries
 from db.queries import Membership
-from db.vocabulary import ALL, OTHER
+from db.vocabulary import ALL, OTHER, Powertrain
 
 
 def rows(figures: MarketFigures) -> pd.DataFrame:
     """Every entity and the rest, one row a period, with `DOWNLOAD_COLUMNS`."""
     selection = figures.selection
-    lines = sorted(figures.lines, key=lambda line: (line.market, line.maker, line.model))
+    lines = sorted(figures.lines, key=lambda line: (line.market, line.maker, line.model, line.powertrain))
     there = [np.flatnonzero(~np.isnan(line.value)) for line in lines]
     counts = [len(periods) for periods in there]
     period = np.concatenate(there)
@@ -58,7 +58,7 @@ def rows(figures: MarketFigures) -> pd.DataFrame:
             "window": selection.window.value,
             "market": of_line([line.market for line in lines]),
             "basis": of_line([line.basis for line in lines]),
-            "powertrain": selection.powertrain.value,
+            "powertrain": of_line([line.powertrain for line in lines]),
             "of": selection.denominator.value,
             "maker": of_line([line.maker for line in lines]),
             "model": of_line([line.model for line in lines]),
@@ -69,7 +69,7 @@ def rows(figures: MarketFigures) -> pd.DataFrame:
             "low": of_point([line.low for line in lines]),
             "high": of_point([line.high for line in lines]),
             "unit": "cars" if selection.measure is Measure.UNITS else "fraction",
-            "flags": of_point([_flags(line, selection, figures.unfinished) for line in lines]),
+            "flags": of_point([_flags(line, selection, figures.unfinished_of(line)) for line in lines]),
             "source": [named_sources[bits] for bits in sources.tolist()],
             "known_from": [days[day] for day in known.tolist()],
         },
@@ -108,6 +108,11 @@ def _flags(line: Line, selection: Selection, unfinished: Bools) -> NDArray[Any]:
     )
 
 
+def line_key(line: Line, selection: Selection) -> tuple[str, str, str]:
+    """What names a line in a `Point`: market, maker and model, or its powertrain where lines are powertrains."""
+    return line.market, line.maker, line.powertrain if selection.by is By.POWERTRAIN else line.model
+
+
 def receipts(connection: Connection, figures: MarketFigures, point: Point) -> pd.DataFrame:
     """The stored claims that add up to one point's cars: the numerator of a share, both windows of a growth.
 
@@ -120,10 +125,9 @@ def receipts(connection: Connection, figures: MarketFigures, point: Point) -> pd
     spans = months_behind(selection, point.period_start)
     is_group = selection.by is By.GROUP and point.maker in figures.nouns.members
     makers = figures.nouns.members[point.maker] if is_group else (point.maker,)
-    line = {(each.market, each.maker, each.model): each for each in figures.lines}[
-        point.market, point.maker, point.model
-    ]
-    words = PUBLISHED_AS[selection.powertrain]
+    line = {line_key(each, selection): each for each in figures.lines}[point.market, point.maker, point.model]
+    is_part = selection.by is By.POWERTRAIN
+    words = (Powertrain(line.powertrain),) if is_part else PUBLISHED_AS[selection.powertrain]
     by_word = [
         queries.receipts(
             connection,
@@ -147,7 +151,7 @@ def receipts(connection: Connection, figures: MarketFigures, point: Point) -> pd
         claims = claims[_in_group(claims, figures.nouns.memberships[point.maker], figures.nouns.makers)]
     claims = _without_parts(claims, is_set=len(words) > 1)
     if figures.is_own and point.maker != ALL:
-        claims = claims[_as_told(claims, figures, point, spans)]
+        claims = claims[_as_told(claims, figures, line, spans)]
     return claims.drop(columns="powertrain").reset_index(drop=True)
 
 
@@ -180,20 +184,20 @@ def _without_parts(claims: pd.DataFrame, *, is_set: bool) -> pd.DataFrame:
     return claims[is_whole | ~is_whole.groupby(of_maker).transform("any")]
 
 
-def _as_told(claims: pd.DataFrame, figures: MarketFigures, point: Point, spans: Sequence[range]) -> NDArray[np.bool_]:
+def _as_told(claims: pd.DataFrame, figures: MarketFigures, line: Line, spans: Sequence[range]) -> NDArray[np.bool_]:
     """Which claims are those that a maker's own figure of the spans was added up from."""
     told = {
         (market, source, grain, month_start(month).isoformat())
-        for market in point.market.split("+")
+        for market in line.market.split("+")
         for span in spans
-        for source, grain, month in _periods_told(figures.own_claims(market, (point.maker, point.model), span))
+        for source, grain, month in _periods_told(figures.own_claims(market, line, span))
     }
     keys = claims[["market", "source_slug", "grain", "period_start"]].itertuples(index=False, name=None)
     return np.array([key in told for key in keys], dtype=np.bool_)
 
 
-def _periods_told(claims: pd.DataFrame) -> list[tuple[str, str, int]]:
-    return list(zip(claims["source"].astype(str), claims["grain"].astype(str), claims["month"].tolist(), strict=True))
+def _periods_told(claims: Claims) -> list[tuple[str, str, int]]:
+    return list(zip(claims.source.texts(), claims.grain.texts(), claims.month.tolist(), strict=True))
 
 
 def in_spans(claims: pd.DataFrame, spans: Sequence[range]) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ import pandas as pd
 from dashboard import style
 from dashboard.charts import market_rows
 from dashboard.charts.chart import Chart, Point, Reading, Table
+from dashboard.charts.events import market_events
 from dashboard.charts.market_drawing import draw
 from dashboard.charts.market_words import (
     DRAWN,
@@ -25,7 +26,7 @@ from dashboard.charts.market_words import (
     title,
     value_text,
 )
-from dashboard.metrics import Floats
+from dashboard.claims import Floats
 from dashboard.sales_lines import (
     Line,
     MarketFigures,
@@ -53,13 +54,16 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
         citations=figures.dataset.citations,
         notes=notes(drawn),
         content=drawn,
+        events=market_events(connection, figures),
     )
 
 
 def _chosen(figures: MarketFigures) -> tuple[Line, ...]:
     """The entities that sold most at the end of the range, or all that the reader named."""
-    lines = sorted(figures.entities, key=lambda line: (-_last(line.units), line.name))
     selection = figures.selection
+    if selection.by is By.POWERTRAIN:
+        return figures.entities
+    lines = sorted(figures.entities, key=lambda line: (-_last(line.units), line.name))
     if selection.makers or selection.models or selection.by is By.MARKET:
         return tuple(lines)
     current = [line for line in lines if not np.isnan(line.value[-1]) and line.named[-1] and not line.is_own_rest]

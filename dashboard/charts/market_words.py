@@ -10,8 +10,8 @@ import numpy as np
 
 from dashboard import style
 from dashboard.charts.chart import CARS, Badge, shortest
-from dashboard.comparability import is_within_market
-from dashboard.metrics import GRAIN_MONTHS
+from dashboard.claims import GRAIN_MONTHS
+from dashboard.comparability import is_of_totals, is_within_market
 from dashboard.sales_lines import (
     Line,
     MarketFigures,
@@ -33,7 +33,7 @@ KIND = {
     PowertrainChoice.ALL: "car",
 }
 
-_WINDOW = {
+WINDOWS = {
     Window.NONE: ("", ""),
     Window.THREE_MONTHS: ("three-month sums", "three months"),
     Window.TTM: ("trailing twelve months", "twelve months"),
@@ -83,6 +83,8 @@ def title(drawn: Drawn) -> str:
         return _growth_title(ranked, when=when, cars=first_up(counted if selection.by is By.MARKET else cars))
     if selection.by is By.MARKET:
         return _market_title(ranked, figures, when=when)
+    if selection.by is By.POWERTRAIN:
+        return _powertrain_title(drawn)
     if selection.basis is BasisChoice.REPORTED:
         return _headline_title(ranked, figures, when=when)
     first, amount = ranked[0], amount_text(ranked[0], -1, selection)
@@ -158,6 +160,32 @@ def _growth_title(ranked: Sequence[Line], *, when: str, cars: str) -> str:
         f"{cars}{when}: {best} on a year before",
         f"{when}: {best} on a year before",
         f"{when}: {best}",
+    )
+
+
+def _powertrain_title(drawn: Drawn) -> str:
+    """The parts side by side, in the period of the last year that has most of them: some parts are stated later."""
+    figures, selection = drawn.figures, drawn.figures.selection
+    there = np.sum([~np.isnan(line.value) for line in drawn.lines], axis=0)
+    there = np.where(figures.start > figures.start[-1] - 12, there, 0)
+    at = int(np.flatnonzero(there == there.max())[-1])
+    when = period_name(figures, at).removeprefix("the ")
+    if figures.unfinished[at]:
+        when += " (incomplete)"
+    lines = [line for line in drawn.lines if not np.isnan(line.value[at])]
+    lines.sort(key=lambda line: -float(line.value[at]))
+    if selection.measure is Measure.GROWTH:
+        lines = [line for line in lines if not line.low[at] <= 0 <= line.high[at]]
+        if not lines:
+            return shortest(f"{first_up(cars_name(figures))}, {when}: no part certainly grew or shrank")
+    of = f" of all {CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
+    parts = [f"{line.name} {amount_text(line, at, selection)}" for line in lines]
+    on = " on a year before" if selection.measure is Measure.GROWTH else ""
+    cars = first_up(cars_name(figures))
+    return shortest(
+        f"{cars}, {when}: {', '.join([parts[0] + of + on, *parts[1:]])}",
+        f"{cars}, {when}: {', '.join([parts[0] + of + on, *parts[1:2]])}",
+        f"{when}: {', '.join(parts[:2])}",
     )
 
 
@@ -258,17 +286,33 @@ def value_text(value: float, measure: Measure) -> str:
 
 def _year_change(line: Line, figures: MarketFigures) -> str:
     """', +1.2 pp on a year before' where the bounds leave its sign certain and its size to a rounding."""
-    before = np.flatnonzero(figures.start == figures.start[-1] - 12)
-    if not len(before) or figures.selection.measure is not Measure.SHARE:
+    change = change_on_year(line, figures) if figures.selection.measure is Measure.SHARE else None
+    if change is None or not (change.least > 0 or change.most < 0) or change.most - change.least > 0.001:
         return ""
+    return f", {style.pp_text(change.value)} on a year before"
+
+
+@dataclass(frozen=True)
+class Change:
+    """By how much a value differs from that of a year before, in its unit, and between what that lies."""
+
+    value: float
+    least: float
+    most: float
+
+
+def change_on_year(line: Line, figures: MarketFigures, at: int = -1) -> Change | None:
+    """The change of a line's value at a period on the year; None where the two are no pair or one is not there."""
+    before = np.flatnonzero(figures.start == figures.start[at] - 12)
+    if not len(before):
+        return None
     then = int(before[0])
-    if line.sources[then] != line.sources[-1] or figures.unfinished[[then, -1]].any():
-        return ""  # Two publishers, or a part and a whole, are no change.
-    change = float(line.value[-1] - line.value[then])
-    least, most = float(line.low[-1] - line.high[then]), float(line.high[-1] - line.low[then])
-    if np.isnan(change) or not (least > 0 or most < 0) or most - least > 0.001:
-        return ""
-    return f", {style.pp_text(change)} on a year before"
+    if line.sources[then] != line.sources[at] or figures.unfinished_of(line)[[then, at]].any():
+        return None  # Two publishers, or a part and a whole, are no change.
+    value = float(line.value[at] - line.value[then])
+    if np.isnan(value):
+        return None
+    return Change(value=value, least=float(line.low[at] - line.high[then]), most=float(line.high[at] - line.low[then]))
 
 
 def period_name(figures: MarketFigures, at: int) -> str:
@@ -311,8 +355,15 @@ FIGURES = {
 
 
 def cars_name(figures: MarketFigures) -> str:
-    """'German BEVs', 'Chinese BEVs retailed': the cars and, where it is not registrations, how they are counted."""
+    """'German BEVs', 'Chinese BEVs retailed': the cars and, where it is not registrations, how they are counted.
+
+    'BYD's NEVs wholesaled' where lines are the powertrains of a maker, with the place where it is not the world.
+    """
     selection = figures.selection
+    if selection.by is By.POWERTRAIN and selection.makers:
+        maker = maker_name(selection.makers[0], selection, figures.nouns)
+        place = "" if selection.market == ("WORLD",) else f"{place_name(figures)} "
+        return f"{maker}'s {place}{CARS[selection.powertrain]}{COUNTED[selection.basis]}"
     return f"{place_name(figures)} {CARS[selection.powertrain]}{COUNTED[selection.basis]}"
 
 
@@ -330,18 +381,20 @@ def subtitle(figures: MarketFigures) -> str:
     Where the names of many markets have no room, their codes stand for them, and the notes name them.
     """
     selection = figures.selection
-    who = {By.MAKER: "by maker", By.GROUP: "by group", By.MODEL: "by model", By.MARKET: "by market"}[selection.by]
+    who = f"by {selection.by}"
     makers = [maker_name(slug, selection, figures.nouns) for slug in selection.makers]
-    named = f", {', '.join(makers)}" if selection.by is By.MARKET and makers else ""
+    named = f", {', '.join(makers)}" if selection.by in (By.MARKET, By.POWERTRAIN) and makers else ""
     counted = f", {len(makers)} makers" if named and len(makers) > 1 else ""
     kind = "All-vehicle" if figures.scope is VehicleScope.ALL_VEHICLES else "Passenger"
     what = f"{kind} {KIND[selection.powertrain]} {FIGURES[selection.basis]} {who}"
     grain = {"month": "monthly", "quarter": "quarterly", "year": "yearly"}[selection.grain.value]
-    window, brief = _WINDOW[selection.window]
+    window, brief = WINDOWS[selection.window]
     full, short = f"{grain}, {window}" if window else grain, brief or grain
     return shortest(
         *(
-            f"{where}. {what}{of}, {measure_text(selection)}; {when}"
+            f"{where}. {told}{of}, {measure_text(selection)}; {when}"
+            # That cars are passenger cars goes last: every chart is of them unless it says otherwise.
+            for told in dict.fromkeys((what, what.removeprefix("Passenger ")))
             for where in places(figures)
             for of in dict.fromkeys((named, counted, ""))
             for when in dict.fromkeys((full, short))
@@ -360,10 +413,16 @@ def places(figures: MarketFigures) -> tuple[str, ...]:
 def measure_text(selection: Selection) -> str:
     if selection.measure is Measure.GROWTH:
         return "change on the year in %"
+    if selection.measure is Measure.RANK:
+        return "rank by cars"
+    if selection.measure is Measure.HHI:
+        return "HHI and top-4 share"
     if selection.measure is not Measure.SHARE:
         return "in cars"
     if selection.by is By.MARKET and not is_within_market(selection):
         return "share of the sum in %"
+    if selection.by is By.POWERTRAIN and selection.makers:
+        return f"share of its {CARS[selection.denominator]} in %"
     if selection.denominator is selection.powertrain:
         return "share in %"
     whole = {PowertrainChoice.ALL: "all cars", PowertrainChoice.NEV: "all NEVs"}
@@ -385,7 +444,17 @@ def rest_share(figures: MarketFigures) -> float | None:
 
 def badge(drawn: Drawn, *, today: date) -> Badge:
     """How fresh the figures are and how much of them is named; overdue is judged at `as_of`, else today."""
-    figures = drawn.figures
+    doubt = ""
+    if _open_lines(drawn):
+        marks = "≥ marks a lower bound, ≤ what is not named and could be anything up to there"
+        if drawn.figures.selection.measure is Measure.GROWTH:
+            marks = "changes of what it may hide are uncertain"
+        doubt = f"Part of this market is published without names: {marks}."
+    return freshness(drawn.figures, today=today, doubt=doubt)
+
+
+def freshness(figures: MarketFigures, *, today: date, doubt: str = "") -> Badge:
+    """The badge of figures: the last period, as known when, how much is named; `doubt` says what bounds leave open."""
     citations = figures.dataset.citations
     end = style.period_text(
         month_start(int(figures.start[-1]) + GRAIN_MONTHS[figures.selection.grain.value] - 1), "month"
@@ -401,13 +470,8 @@ def badge(drawn: Drawn, *, today: date) -> Badge:
     if figures.unfinished[-1]:
         parts.append("incomplete")
         late = f"{late} The last period is not yet published in full.".strip()
-    if not _open_lines(drawn):
-        return Badge(text=" · ".join(parts), amber=bool(late), reason=late)
-    marks = "≥ marks a lower bound, ≤ what is not named and could be anything up to there"
-    if figures.selection.measure is Measure.GROWTH:
-        marks = "changes of what it may hide are uncertain"
-    unnamed = f"Part of this market is published without names: {marks}."
-    return Badge(text=" · ".join(parts), amber=True, reason=f"{late} {unnamed}".strip())
+    reason = f"{late} {doubt}".strip()
+    return Badge(text=" · ".join(parts), amber=bool(reason), reason=reason)
 
 
 def overdue(figures: MarketFigures, *, on: date) -> str:
@@ -428,8 +492,12 @@ def _open_lines(drawn: Drawn) -> list[Line]:
 
 
 def notes(drawn: Drawn) -> tuple[str, ...]:
-    figures, selection = drawn.figures, drawn.figures.selection
-    notes = []
+    return (*bounds_notes(drawn), *_fold_notes(drawn), *_unlike_notes(drawn), *common_notes(drawn))
+
+
+def bounds_notes(drawn: Drawn) -> list[str]:
+    """Between what the line lies whose last value the unnamed rest leaves most open."""
+    selection, notes = drawn.figures.selection, []
     loose = _open_lines(drawn)
     if loose:
         widest = max(loose, key=lambda line: line.high[-1] - line.low[-1])
@@ -439,13 +507,19 @@ def notes(drawn: Drawn) -> tuple[str, ...]:
         notes.append(
             f"{what} publisher's unnamed rest could hide more. {subject}{widest.name} lies between {low} and {high}."
         )
-    notes += _fold_notes(drawn)
-    notes += _coverage_notes(drawn)
-    notes += reach_notes(figures)
-    if selection.powertrain is PowertrainChoice.BEV:
+    return notes
+
+
+def common_notes(drawn: Drawn) -> list[str]:
+    """What a reader of any chart has to know of its figures: coverage, where they end, publishers' remarks."""
+    figures = drawn.figures
+    notes = [*_coverage_notes(drawn), *reach_notes(figures)]
+    if figures.selection.powertrain is PowertrainChoice.BEV:
         notes.append("Plug-in hybrids are not in these figures.")
+    if figures.selection.by is By.POWERTRAIN:
+        notes.append("PHEV: plug-in hybrids, and range-extended cars (EREV) where the publisher counts them so.")
     notes += [f"On some periods: {remark.rstrip('.')}." for remark in figures.remarks[:2]]
-    return tuple(notes)
+    return notes
 
 
 def _fold_notes(drawn: Drawn) -> list[str]:
@@ -467,15 +541,17 @@ def _fold_notes(drawn: Drawn) -> list[str]:
     return notes
 
 
+def _unlike_notes(drawn: Drawn) -> list[str]:
+    bases = sorted({line.basis for line in drawn.lines})
+    if len(bases) < 2:
+        return []
+    return [f"Unlike bases ({' and '.join(bases)}): the lines stand side by side, and are neither added nor ranked."]
+
+
 def _coverage_notes(drawn: Drawn) -> list[str]:
-    """What keeps lines or periods from being compared: unlike bases, incomplete records, a change of publisher."""
+    """What keeps periods from being compared: incomplete records, a change of publisher."""
     figures, notes = drawn.figures, []
     selection = figures.selection
-    bases = sorted({line.basis for line in drawn.lines})
-    if len(bases) > 1:
-        notes.append(
-            f"Unlike bases ({' and '.join(bases)}): the lines stand side by side, and are neither added nor ranked."
-        )
     if not figures.is_own and any(len(set(line.sources[~np.isnan(line.value)].tolist())) > 1 for line in figures.lines):
         notes.append("Publishers change along the lines: a step from one to the next need not be one of the market.")
     if not subtitle(figures).startswith(places(figures)[0]):
@@ -507,7 +583,7 @@ def reach_notes(figures: MarketFigures) -> list[str]:
     end = int(figures.start[-1]) + length
     asked_to = month_number(selection.until) + 1 if selection.until else max(to.published_to for to in reach.values())
     totals_only = []
-    if selection.by is not By.MARKET or selection.makers:
+    if not is_of_totals(selection):
         totals_only = [
             code for code, to in reach.items() if to.named_to <= end and to.named_to < min(to.published_to, asked_to)
         ]
@@ -524,12 +600,16 @@ def reach_notes(figures: MarketFigures) -> list[str]:
         # The next period was asked for, and is there for other markets of the sum.
         furthest = min(asked_to, max(to.published_to for to in reach.values()))
         ended = [code for code, to in reach.items() if to.published_to < end + length <= furthest]
-    for code in ended:
-        to = reach[code].published_to
-        notes.append(
-            f"Figures of {names[code]} end with {last_month(to)}." if to else f"No figures of {names[code]} are known."
-        )
+    for to in dict.fromkeys(reach[code].published_to for code in ended):
+        who = listed([names[code] for code in ended if reach[code].published_to == to])
+        notes.append(f"Figures of {who} end with {last_month(to)}." if to else f"No figures of {who} are known.")
     return notes
+
+
+def listed(words: Sequence[str]) -> str:
+    """'Austria, Denmark and Norway'."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def last_month(end: int) -> str:

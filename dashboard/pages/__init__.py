@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dashboard.pages.front import FRONT
+from dashboard.pages.head_to_head import HEAD_TO_HEAD
 from dashboard.pages.market import MARKET
 from dashboard.pages.page import Page
 from dashboard.pages.sources import SOURCES
 
-PAGES: tuple[Page, ...] = (MARKET, SOURCES)
+PAGES: tuple[Page, ...] = (FRONT, MARKET, HEAD_TO_HEAD, SOURCES)

@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 
 def layout(site: Site, page: Page, query: str, look_name: str) -> Component:
     """The page for a query string, with its first chart drawn: the browser shows it without asking again."""
+    if not page.charts:
+        return html.Div([html.H1(page.name, className="unseen"), *_extra(site, page.above, query)], className="page")
     chart, *others = page.charts
     reply = card.answer(site, page, chart, query)
     later = [_frame(each, "later", _to_come(each)) for each in others]

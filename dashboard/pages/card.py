@@ -19,6 +19,7 @@ from dash.development.base_component import Component
 
 from dashboard import controls, style
 from dashboard.charts.chart import Chart, Point, Reading, Table
+from dashboard.charts.events import Events
 from dashboard.comparability import check_names
 from dashboard.controls import aria, data
 from dashboard.downloads import Format
@@ -247,6 +248,7 @@ def _drawn(page: Page, chart: Chart, reply: Answer, reading: Reading, look_name:
             if has_receipts
             else []
         ),
+        *_events(reading.events),
         *([html.Ul([html.Li(note) for note in reading.notes], className="notes")] if reading.notes else []),
         *([_sources(reading)] if reading.citations else []),
         _actions(page, chart, reply, reading),
@@ -301,6 +303,24 @@ def _plot(chart: Chart, reading: Reading, look: Look, *, narrow: bool) -> tuple[
         html.Span([html.I(style={"background": label["font"]["color"]}), _unescaped(label["text"])]) for label in labels
     ]
     return {**drawn, "layout": {**layout, "annotations": others, "margin": margin}}, key
+
+
+def _events(events: Events) -> list[Component]:
+    """The key to the numbers above a plot: date and text, which is the link to its source."""
+    if not events.marks:
+        return []
+    items = [
+        html.Li(
+            [
+                html.Span(str(mark.number), className="number"),
+                html.Span(mark.when, className="when"),
+                outside(mark.words, mark.event.url),
+            ]
+        )
+        for mark in events.marks
+    ]
+    more = [html.Li(f"{events.more}.", className="more")] if events.more else []
+    return [html.Ol([*items, *more], className="events", **aria(label="Events"))]
 
 
 def _explanation(page: Page, chart: Chart, reply: Answer, notice: Notice) -> Component:

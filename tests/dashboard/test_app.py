@@ -224,7 +224,7 @@ def test_a_refusal_is_explained_with_a_link_that_works(client: FlaskClient, quer
 def test_only_the_invalid_part_of_a_link_is_dropped(client: FlaskClient) -> None:
     tree = json.loads(layout(client, "/market?makers=tesla,nobody&market=XX,NO&by=maker&window=ttm"))
     (href,) = re.findall(r'"href": "([^"]+)"', notice(tree))
-    assert href == "/market?market=NO&makers=tesla&window=ttm"
+    assert href == "/market?market=NO&by=maker&makers=tesla&window=ttm"
 
 
 @pytest.mark.parametrize(
@@ -409,7 +409,8 @@ def test_a_page_s_query_tells_every_chart_what_changed(
 
 @given(was=selections, now=selections)
 def test_the_query_of_a_page_with_one_chart_is_the_chart_s(was: Selection, now: Selection) -> None:
-    assert MARKET.query(was.query(defaults=Selection()), was, now) == now.query(defaults=Selection())
+    page = page_of(chart_of("alone"))
+    assert page.query(was.query(defaults=Selection()), was, now) == now.query(defaults=Selection())
 
 
 def test_a_short_link_to_a_later_chart_leads_to_its_card(bundled_engine: Engine) -> None:
@@ -419,14 +420,15 @@ def test_a_short_link_to_a_later_chart_leads_to_its_card(bundled_engine: Engine)
 
 
 def test_the_first_card_comes_with_the_page_and_the_others_have_their_places(bundled_engine: Engine) -> None:
-    client = create_app(bundled_engine, pages=[MARKET, TWO]).server.test_client()
+    single = replace(page_of(MONTHLY), path="/single")
+    client = create_app(bundled_engine, pages=[single, TWO]).server.test_client()
     tree = json.loads(layout(client, "/made-up"))
     assert component(tree, {"part": "plot", "chart": "monthly"})
     assert not component(tree, {"part": "plot", "chart": "yearly"})
     assert component(component(tree, "yearly"), "to-come", by="className")
     assert component(tree, {"drawn": "later"})
     assert component(tree, "contents", by="className")
-    alone = json.loads(layout(client, "/market"))
+    alone = json.loads(layout(client, "/single"))
     assert not component(alone, {"drawn": "later"})
     assert not component(alone, "contents", by="className")
 

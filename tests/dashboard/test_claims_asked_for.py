@@ -14,9 +14,7 @@ from dashboard.charts.market_share import MEASURES
 from dashboard.sales_lines import MarketFigures, market_figures
 from dashboard.selection import Selection
 from db import queries
-from db.vocabulary import ALL, FOLDED, OTHER, States
 from tests.dashboard.test_market_share import read
-from tests.dashboard.test_precedence import state
 from tests.dashboard.test_sales_lines import fill, monthly
 
 QUERIES = (
@@ -61,7 +59,7 @@ def test_the_figures_are_those_of_all_claims(
             lambda connection, selection, *, scope, **_: whole(connection, selection, scope=scope),
         )
         of_all = figures(bundled_engine, query)
-    if "by=market" in query and "NEV" not in query:
+    if "since" in query:
         assert len(asked.dataset.frame) < len(of_all.dataset.frame)
     assert asked.start.tolist() == of_all.start.tolist()
     assert asked.reach == of_all.reach
@@ -78,33 +76,6 @@ def test_the_figures_are_those_of_all_claims(
         )
         for name in ("value", "low", "high", "units", "named", "known"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
-
-
-def test_a_makers_total_stands_for_its_models_where_makers_are_put_together(empty_engine: Engine) -> None:
-    state(
-        empty_engine,
-        "nested",
-        ("2026-01", "tesla", 100),
-        ("2026-01", "byd", 50),
-        ("2026-01", "byd|Seal", 20),
-        ("2026-01", "kia|EV3", 7),
-        ("2026-01", "other", 30),
-    )
-    with empty_engine.connect() as connection:
-        frame = queries.sales_figures(
-            connection, markets=["KR"], bases=["registration"], powertrains=["BEV"], makers=["tesla"]
-        ).frame
-    units = {str(row.maker): (str(row.model), row.units) for row in frame.itertuples()}
-    assert units == {"tesla": (ALL, 100), OTHER: (ALL, 30), FOLDED: (OTHER, 57)}
-
-
-def test_makers_own_figures_are_never_put_together(empty_engine: Engine) -> None:
-    state(empty_engine, "own", ("2026-01", "tesla", 100), ("2026-01", "byd", 50), states=States.MAKERS)
-    with empty_engine.connect() as connection:
-        frame = queries.sales_figures(
-            connection, markets=["KR"], bases=["registration"], powertrains=["BEV"], makers=["tesla"]
-        ).frame
-    assert sorted(frame["maker"]) == ["byd", "tesla"]
 
 
 def years(first: int, last: int) -> dict[str, Mapping[str, int]]:

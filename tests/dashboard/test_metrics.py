@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashboard.claims import Claims
 from dashboard.metrics import (
     ALL,
     OTHER,
@@ -37,25 +38,20 @@ def month(period: str) -> int:
     return int(year) * 12 + (3 * int(rest[1]) - 3 if rest.startswith("Q") else int(rest) - 1)
 
 
-def claims(published: Mapping[str, Record], *, known: int = 100) -> pd.DataFrame:
-    """Rows as `queries.sales_figures` gives them."""
+def claims(published: Mapping[str, Record], *, known: Mapping[str, int] | None = None) -> Claims:
+    """Claims about one market; `known` says for a period on which day it became known."""
     rows = [
         ("quarter" if "Q" in period else "month", month(period), *key.partition("|")[::2], units)
         for period, record in published.items()
         for key, units in record.items()
     ]
     grains, months, slugs, models, units = zip(*rows, strict=True)
-    return pd.DataFrame(
-        {
-            "source": pd.Categorical(["made-up"] * len(rows)),
-            "grain": pd.Categorical(grains),
-            "month": months,
-            "maker": pd.Categorical(slugs),
-            "model": pd.Categorical([model or ALL for model in models]),
-            "units": np.array(units, dtype=np.float64),
-            "known_from": known,
-        }
-    )
+    constant = {"source": "made-up", "basis": "registration", "market": "DE", "powertrain": "BEV"}
+    frame = pd.DataFrame(
+        {"grain": grains, "month": months, "maker": slugs, "model": [model or ALL for model in models], **constant}
+    ).astype(dict.fromkeys((*constant, "grain", "maker", "model"), "category"))
+    days = [(known or {}).get(period, 100) for period, record in published.items() for _ in record]
+    return Claims.of(frame.assign(units=np.array(units, dtype=np.float64), known_from=days, evidence_id=1))
 
 
 def makers(*slugs: str) -> list[Entity]:
@@ -191,14 +187,14 @@ def test_a_record_by_brand_has_no_split_by_model() -> None:
 
 
 def test_the_latest_day_of_becoming_known_is_kept() -> None:
-    early, late = claims({"2026-01": {"tesla": 1}}, known=10), claims({"2026-01": {"byd": 1}}, known=20)
-    words = dict.fromkeys(("source", "grain", "maker", "model"), "category")
-    both = pd.concat([early.astype(object), late.astype(object)]).astype(words)
-    assert records(both, by="maker", entities=makers("tesla")).known.tolist() == [20]
+    both = claims({"2026-01": {"tesla": 1}, "2026-02": {"byd": 1}}, known={"2026-01": 20, "2026-02": 10})
+    of = records(both, by="maker", entities=makers("tesla"))
+    assert of.known.tolist() == [20, 10]
+    assert panel(of, grain="month", window=2).known.tolist() == [20]
 
 
 def test_no_claims_give_no_periods() -> None:
-    empty = claims({"2026-01": {"tesla": 1}}).iloc[:0]
+    empty = claims({"2026-01": {"tesla": 1}})[:0]
     of = records(empty, by="maker", entities=makers("tesla"))
     assert len(of.start) == 0
     assert len(panel(of, grain="month", window=12).start) == 0
@@ -306,10 +302,10 @@ def test_windows_are_what_a_sum_month_by_month_gives(published: list[Native], gr
         low = sum(native.tesla for native in inside) if split else None
         high = sum(native.tesla + native.rest for native in inside) if split else None
         expected[label] = (low, high, sum(native.tesla + native.rest for native in inside))
-    frame = claims({native.period: native.record for native in published} or {"2030-01": {"tesla": 1}})
+    told = claims({native.period: native.record for native in published} or {"2030-01": {"tesla": 1}})
     if not published:
-        frame = frame.iloc[:0]
-    of = panel(records(frame, by="maker", entities=makers("tesla")), grain=grain, window=window)
+        told = told[:0]
+    of = panel(records(told, by="maker", entities=makers("tesla")), grain=grain, window=window)
     found = {
         int(start): tuple(None if np.isnan(x) else int(x) for x in (of.low[n, 0], of.high[n, 0], of.total[n]))
         for n, start in enumerate(of.start)

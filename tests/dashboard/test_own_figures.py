@@ -14,7 +14,8 @@ from sqlalchemy import Engine
 
 from dashboard.charts.chart import Point, Reading
 from dashboard.charts.market_share import MARKET_SHARE
-from dashboard.metrics import GRAIN_MONTHS, own_panel, own_rows
+from dashboard.claims import GRAIN_MONTHS, Claims
+from dashboard.metrics import own_panel, own_rows
 from dashboard.selection import Incomparable, Measure, NotPublished, Refusal, Selection
 from dashboard.style import SCREEN
 from db.vocabulary import ALL, States
@@ -32,20 +33,13 @@ def read(engine: Engine, query: str) -> Reading:
         return MARKET_SHARE.load(connection, Selection.from_query(query, defaults=MARKET_SHARE.defaults), today=TODAY)
 
 
-def claims(rows: list[tuple[str, str, int, int]]) -> pd.DataFrame:
+def claims(rows: list[tuple[str, str, int, int]]) -> Claims:
     """Tesla's own figures: source, grain, first month, units."""
     sources, grains, months, units = zip(*rows, strict=True)
-    return pd.DataFrame(
-        {
-            "source": pd.Categorical(sources, categories=SOURCES),
-            "grain": pd.Categorical(grains),
-            "month": np.array(months, dtype=np.int64),
-            "maker": pd.Categorical(["tesla"] * len(rows)),
-            "model": pd.Categorical([ALL] * len(rows)),
-            "units": np.array(units, dtype=np.float64),
-            "known_from": 1,
-        }
-    )
+    constant = {"basis": "delivery", "market": "WORLD", "powertrain": "BEV", "maker": "tesla", "model": ALL}
+    frame = pd.DataFrame({"source": pd.Categorical(sources, categories=SOURCES), "grain": grains, **constant})
+    numbers = {"month": months, "units": np.array(units, dtype=np.float64), "known_from": 1, "evidence_id": 1}
+    return Claims.of(frame.astype(dict.fromkeys((*constant, "grain"), "category")).assign(**numbers))
 
 
 # Property: whatever mixture tells a span, its figure is the sum of its months
@@ -122,13 +116,13 @@ def test_a_span_is_told_by_periods_that_fill_it_once_and_by_the_best_source_wher
     span = range(start, start + 12)
     frame = claims([(*cell, data.draw(st.integers(1, 99))) for cell in told])
     rows = own_rows(frame, entity=TESLA, ranks=ranks, span=span)
-    told_by = zip(rows["month"].tolist(), rows["grain"].astype(str).tolist(), strict=True)
+    told_by = zip(rows.month.tolist(), rows.grain.texts(), strict=True)
     months = [month for first, kind in told_by for month in range(first, first + GRAIN_MONTHS[kind])]
     assert sorted(months) in ([], list(span)), "each month once, or nothing"
     best = SOURCES[ranks.index(10)]
     of_best = {(first, GRAIN_MONTHS[kind]) for source, kind, first in told if source == best}
     if next(fillings(of_best, span.start, span.stop), None) is not None:
-        assert set(rows["source"]) == {best}
+        assert set(rows.source.texts()) == {best}
 
 
 def test_a_year_of_its_own_stands_where_a_month_is_missing() -> None:

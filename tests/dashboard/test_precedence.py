@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from dashboard import precedence
 from dashboard.charts.chart import Point
 from dashboard.charts.market_share import MARKET_SHARE
-from dashboard.metrics import GRAIN_MONTHS
+from dashboard.claims import GRAIN_MONTHS, Claims
 from dashboard.selection import NotPublished, PowertrainChoice, Refusal, Selection
 from db.queries import Citation
 from db.store import Source
@@ -185,7 +185,8 @@ def test_no_month_is_told_twice_and_the_best_publisher_of_a_month_tells_it(
     frame: pd.DataFrame, ranks: list[int]
 ) -> None:
     of = dict(zip(("alpha", "beta", "gamma"), ranks, strict=True))
-    chosen = precedence.of_market(frame, PowertrainChoice.BEV, [cited(slug, rank) for slug, rank in of.items()]).records
+    citations = [cited(slug, rank) for slug, rank in of.items()]
+    chosen = precedence.of_market(Claims.of(frame), PowertrainChoice.BEV, citations).records.frame()
 
     def months(row: object) -> range:
         return range(row.month, row.month + GRAIN_MONTHS[row.grain])  # type: ignore[attr-defined]

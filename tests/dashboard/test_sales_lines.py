@@ -467,7 +467,7 @@ def answer(engine: Engine, selection: Selection) -> Refusal | InvalidSelection |
     low, value, high = (rows[name].to_numpy() for name in ("low", "value", "high"))
     assert np.isfinite([low, value, high]).all()
     assert ((low <= value) & (value <= high)).all()
-    assert not rows.duplicated(["period_start", "market", "maker", "model"]).any()
+    assert not rows.duplicated(["period_start", "market", "powertrain", "maker", "model"]).any()
     if selection.measure is Measure.SHARE:
         assert ((low >= 0) & (high <= 1 + 1e-12)).all()
         if selection.by is not By.MARKET and not (selection.makers or selection.models):

@@ -1,0 +1,623 @@
+"""`duel-lines`: two makers over time, the gap between them as a panel of its own, and who leads since when.
+
+Makers' own headline figures stand side by side on unlike bases: nothing is added or divided, and their gap is marked.
+Outside the home market, where a maker states its sales abroad, one may stand alone: with its growth in place of a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dashboard import metrics, style
+from dashboard.charts import duel, market_drawing, market_rows
+from dashboard.charts.chart import CARS, Chart, Point, Reading, Table, shortest
+from dashboard.charts.events import market_events
+from dashboard.charts.market_drawing import plain, spread, with_gaps
+from dashboard.charts.market_words import (
+    Drawn,
+    amount_text,
+    badge,
+    bounds_notes,
+    cars_name,
+    common_notes,
+    first_up,
+    marked_text,
+    period_name,
+    place_name,
+    subtitle,
+    value_text,
+)
+from dashboard.claims import GRAIN_MONTHS, Floats
+from dashboard.metrics import Gap, Lead
+from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_start
+from dashboard.selection import BasisChoice, By, Measure, PowertrainChoice, Refusal, Selection
+from dashboard.style import Figure, Look
+from db import Connection, queries
+from db.vocabulary import Grain, VehicleScope
+
+MEASURES = (Measure.UNITS, Measure.SHARE, Measure.GROWTH)
+
+DEFAULTS = Selection(
+    market=("WORLD",),
+    basis=BasisChoice.REPORTED,
+    makers=duel.RIVALS,
+    grain=Grain.QUARTER,
+    measure=Measure.UNITS,
+)
+
+ABROAD = ("OVERSEAS",)
+"""The market set of a maker's sales outside its home market, which are a part of its total and count all vehicles."""
+
+TABLE_PERIODS = 13
+"""Periods in the table under the chart: a year and the same period a year before."""
+
+UPPER, LOWER = (0.42, 1.0), (0.0, 0.30)
+"""The parts of the plot's height that the lines and the panel under them have."""
+
+RUN_UP = 24
+"""Months drawn before the first period that has both figures: what one maker did long before is no duel."""
+
+MOST_MARKED = 8
+"""Changes of the lead that are drawn across the plot at the most: more would hide the lines."""
+
+
+@dataclass(frozen=True)
+class Duel:
+    """Two lines of the same figures and the gap between them, or one line with its growth on the year.
+
+    The gap is the first line less the second. `growth` is of the only line, over the figures' periods (L), a fraction.
+    """
+
+    figures: MarketFigures
+    lines: tuple[Line, ...]
+    gap: Gap | None
+    lead: Lead | None
+    growth: Floats | None
+
+    @property
+    def drawn(self) -> Drawn:
+        """The lines as the words and the plot of a market take them."""
+        return Drawn(figures=self.figures, lines=self.lines)
+
+    @property
+    def opening(self) -> int:
+        """The first period on the time axis, by its place: the range asked for, or soon before both have figures."""
+        start = self.figures.start
+        if self.gap is None or self.figures.selection.since or np.isnan(self.gap.value).all():
+            return 0
+        both = int(start[np.flatnonzero(~np.isnan(self.gap.value))[0]])
+        return int(np.searchsorted(start, both - RUN_UP))
+
+
+def load(connection: Connection, selection: Selection, *, today: date) -> Reading:
+    """What the data say about two makers; raises as `market_figures` and `duel.duellists` do."""
+    found = duel.answered(connection, selection, ask=_met, others=_ways_on(selection))
+    drawn = found.drawn
+    return Reading(
+        selection=found.figures.selection,
+        title=_title(found),
+        subtitle=subtitle(found.figures),
+        badge=badge(drawn, today=today),
+        citations=found.figures.dataset.citations,
+        notes=(*_notes(found), *duel.read_as(selection)),
+        content=found,
+        events=market_events(connection, replace(found.figures, start=found.figures.start[found.opening :])),
+    )
+
+
+def _ways_on(selection: Selection) -> list[Selection]:
+    """Where to go from a refusal, if it leads nowhere itself."""
+    abroad = replace(
+        DEFAULTS,
+        market=ABROAD,
+        basis=BasisChoice.WHOLESALE,
+        powertrain=PowertrainChoice.NEV,
+        makers=("byd",),
+        grain=Grain.MONTH,
+    )
+    first = (replace(abroad, as_of=selection.as_of),) if selection.market == ABROAD else ()
+    return [*first, *duel.plainer(selection, DEFAULTS)]
+
+
+def _met(connection: Connection, selection: Selection) -> Duel:
+    """The two of a selection against each other, or the one that states figures abroad; raises where there is none."""
+    nouns = queries.nouns(connection, as_of=selection.as_of)
+    is_abroad = selection.market == ABROAD
+    if is_abroad and selection.basis is BasisChoice.REPORTED:
+        # Abroad a maker's headline figure is what it ships there.
+        selection = replace(selection, basis=BasisChoice.WHOLESALE)
+    two = duel.duellists(selection, nouns)
+    asked = replace(two, makers=selection.makers) if is_abroad and selection.makers and two.by is By.MAKER else two
+    scope = VehicleScope.ALL_VEHICLES if is_abroad else VehicleScope.PASSENGER_CAR
+    try:
+        figures = market_figures(connection, asked, measures=MEASURES, scope=scope)
+    except Refusal as refused:
+        if asked.basis is BasisChoice.REPORTED and asked.market != DEFAULTS.market:
+            # Who chooses a market wants to see that market: on what is counted there.
+            refused.nearest = replace(asked, basis=BasisChoice.REGISTRATION)
+        raise
+    market = "+".join(asked.market)
+    sides = [duel.side(figures, slug, market=market) for slug in two.makers]
+    lines = tuple(line for line in sides if line is not None)
+    if len(lines) == 2:
+        gap = duel.gap_of(*lines)
+        return Duel(figures=figures, lines=lines, gap=gap, lead=duel.lead_of(gap, figures, lines[0]), growth=None)
+    if is_abroad and lines:
+        alone = replace(figures, selection=replace(asked, makers=(lines[0].maker,)))
+        return Duel(figures=alone, lines=lines, gap=None, lead=None, growth=_growth(connection, alone))
+    missing = [maker_name(slug, two, nouns) for slug, line in zip(two.makers, sides, strict=True) if line is None]
+    raise duel.absent(missing, figures, nearest=_other_grain(two))
+
+
+def _other_grain(selection: Selection) -> Selection | None:
+    """The next longer periods: a maker that states quarters has no months."""
+    longer = {Grain.MONTH: Grain.QUARTER, Grain.QUARTER: Grain.YEAR}.get(selection.grain)
+    return replace(selection, grain=longer) if longer else None
+
+
+def _growth(connection: Connection, figures: MarketFigures) -> Floats | None:
+    """The growth on the year of the only line of some figures; None where there is none, or it is what is drawn."""
+    selection = figures.selection
+    if selection.measure is not Measure.UNITS:
+        return None
+    try:
+        grown = market_figures(
+            connection, replace(selection, measure=Measure.GROWTH), measures=MEASURES, scope=figures.scope
+        )
+    except Refusal:
+        return None
+    (line,) = grown.entities
+    place = {month: n for n, month in enumerate(grown.start.tolist())}
+    return np.array([line.value[place[month]] if month in place else np.nan for month in figures.start.tolist()])
+
+
+# Words
+
+
+def _title(found: Duel) -> str:
+    """Who leads since when and by how much, in at most 90 characters; what bounds or gaps leave open is not said."""
+    if found.gap is None:
+        return _title_of_one(found)
+    figures, lead = found.figures, found.lead
+    one, other = found.lines
+    names = [_name(line, figures) for line in found.lines]
+    cars = _cars(figures)
+    if lead is None:
+        parts = [f"{name} {_newest(line, figures)}" for name, line in zip(names, found.lines, strict=True)]
+        return shortest(
+            f"{first_up(cars)}: {' and '.join(parts)}; no finished period has both",
+            f"{' and '.join(parts)}; no finished period has both",
+            f"{first_up(cars)}: no finished period has both {names[0]} and {names[1]}",
+            "No finished period has both",
+        )
+    when = period_name(figures, lead.at)
+    measure = figures.selection.measure
+    if lead.side == 0:
+        return _open_title(found, lead, names=names, cars=cars, when=when)
+    first, second = names if lead.side > 0 else names[::-1]
+    verb = "outgrows" if measure is Measure.GROWTH else "leads"
+    by = duel.margin_text(found.gap, lead.at, measure)
+    unlike = " (unlike bases)" if one.basis != other.basis else ""
+    since = _since(found, lead)
+    if since:
+        return shortest(
+            f"{first} {verb} {second} in {cars} {since}, by {by} in {when}{unlike}",
+            f"{first} {verb} {second} in {CARS[figures.selection.powertrain]} {since}, by {by} in {when}{unlike}",
+            f"{first} {verb} {second} {since}, by {by} in {when}{unlike}",
+            f"{first} {verb} {second} in {cars} by {by} in {when}{unlike}",
+            f"{first} {verb} {second} by {by} in {when}{unlike}",
+            f"{first} {verb} {second} in {when}{unlike}",
+        )
+    before = _before(found, lead, names)
+    return shortest(
+        f"{first} {verb} {second} in {cars} in {when}, by {by}{unlike}{before}",
+        f"{first} {verb} {second} in {cars} in {when}, by {by}{unlike}",
+        f"{first} {verb} {second} in {when}, by {by}{unlike}",
+        f"{first} {verb} {second} in {when}{unlike}",
+    )
+
+
+def _cars(figures: MarketFigures) -> str:
+    """'German BEVs', 'world BEVs': the cars; how headline figures are counted is each line's own."""
+    if figures.selection.basis is BasisChoice.REPORTED:
+        return f"{place_name(figures)} {CARS[figures.selection.powertrain]}"
+    return cars_name(figures)
+
+
+def _name(line: Line, figures: MarketFigures) -> str:
+    return maker_name(line.maker, figures.selection, figures.nouns)
+
+
+def _newest(line: Line, figures: MarketFigures) -> str:
+    """A line's last value with its period."""
+    at = int(np.flatnonzero(~np.isnan(line.value))[-1])
+    return f"{amount_text(line, at, figures.selection)} in {period_name(figures, at)}"
+
+
+def _since(found: Duel, lead: Lead) -> str:
+    """Since when the lead is held, as far as it is known; nothing where it is held in its last period only."""
+    if lead.first == lead.at:
+        return ""
+    grain = found.figures.selection.grain
+    since = style.period_text(month_start(int(found.figures.start[lead.first])), grain.value)
+    if not lead.is_unbroken:
+        return f"in every known {grain} since {since}"
+    return f"since {since}" if lead.is_seen else f"since {since} or longer"
+
+
+def _before(found: Duel, lead: Lead, names: list[str]) -> str:
+    """Who led in the period just before a lead that is held in its last period only."""
+    if not lead.is_seen or found.gap is None:
+        return ""
+    side = int(found.gap.ahead[lead.first - 1])
+    when = period_name(found.figures, lead.first - 1)
+    return f"; {names[0] if side > 0 else names[1]} led in {when}" if side else ""
+
+
+def _open_title(found: Duel, lead: Lead, *, names: list[str], cars: str, when: str) -> str:
+    assert found.gap is not None
+    selection = found.figures.selection
+    if found.gap.low[lead.at] == found.gap.high[lead.at]:
+        each = value_text(float(found.lines[0].value[lead.at]), selection.measure)
+        return shortest(
+            f"{names[0]} and {names[1]} are level in {cars} in {when}: {each} each",
+            f"{names[0]} and {names[1]} are level in {when}: {each} each",
+            f"Both are level in {when}: {each} each",
+        )
+    parts = [f"{name} {marked_text(line, lead.at, selection)}" for name, line in zip(names, found.lines, strict=True)]
+    question = "grows faster" if selection.measure is Measure.GROWTH else "leads"
+    return shortest(
+        f"{first_up(cars)}, {when}: unnamed cars leave open who {question}; {', '.join(parts)}",
+        f"{when.removeprefix('the ')}: unnamed cars leave open who {question}; {', '.join(parts)}",
+        f"{when.removeprefix('the ')}: unnamed cars leave open who {question}",
+    )
+
+
+def _title_of_one(found: Duel) -> str:
+    figures, (line,) = found.figures, found.lines
+    at = int(np.flatnonzero(~np.isnan(line.value) & ~figures.unfinished)[-1:].sum())
+    name, when = _name(line, figures), period_name(figures, at)
+    amount = amount_text(line, at, figures.selection)
+    if figures.selection.measure is Measure.GROWTH:
+        return shortest(f"{name}'s {_cars(figures)}, {when.removeprefix('the ')}: {amount} on a year before")
+    grown = found.growth[at] if found.growth is not None else np.nan
+    change = f", {style.growth_text(float(grown))} on a year before" if not np.isnan(grown) else ""
+    return shortest(
+        f"{name}: {amount} {_cars(figures)} in {when}{change}",
+        f"{name}: {amount} in {when}{change}",
+        f"{name}: {amount} in {when}",
+    )
+
+
+def _notes(found: Duel) -> tuple[str, ...]:
+    figures, selection = found.figures, found.figures.selection
+    notes = bounds_notes(found.drawn)
+    names = [_name(line, figures) for line in found.lines]
+    if found.gap is None:
+        notes.append(
+            f"Sales outside the home market are inside {names[0]}'s total, never beside it; commercial vehicles are "
+            "counted here."
+        )
+    elif len({line.basis for line in found.lines}) > 1:
+        counted = " and ".join(
+            f"{name} states {_STATED[line.basis]}" for name, line in zip(names, found.lines, strict=True)
+        )
+        notes.append(
+            f"Unlike bases: {counted}. The two stand side by side; the gap is their difference as stated, and no sum, "
+            "share or ratio is made of them."
+        )
+    if selection.basis is BasisChoice.REPORTED and "byd" in selection.makers:
+        kind = {PowertrainChoice.BEV: "battery-electric ", PowertrainChoice.PHEV: "plug-in hybrid "}
+        notes.append(
+            f"BYD's figures here are its {kind.get(selection.powertrain, '')}passenger cars: the total that it "
+            "announces has all its new-energy vehicles, with buses and trucks."
+        )
+    if found.gap is not None:
+        notes += _gap_notes(found, names)
+    return (*notes, *common_notes(found.drawn))
+
+
+_STATED = {
+    "delivery": "deliveries to customers",
+    "wholesale": "sales to dealers and abroad",
+}
+
+
+def _gap_notes(found: Duel, names: list[str]) -> list[str]:
+    """Which periods have no gap since either side's figure is missing, and how often the lead changed."""
+    assert found.gap is not None
+    figures, notes = found.figures, []
+    grain = figures.selection.grain.value
+    step = GRAIN_MONTHS[grain]
+    known = np.flatnonzero(~np.isnan(found.gap.value))
+    if len(known):
+        every = range(int(figures.start[known[0]]), int(figures.start[-1]) + 1, step)
+        missing = [month for month in every if month not in set(figures.start[known].tolist())]
+        if missing:
+            listed = ", ".join(style.period_text(month_start(month), grain) for month in missing[-4:])
+            more = f"{len(missing) - 4} more and " if len(missing) > 4 else ""
+            notes.append(
+                f"No gap in {more}{listed}: {names[0]} or {names[1]} has no figure there, and none is filled in."
+            )
+    changes = metrics.lead_changes(_ahead(found))
+    if len(changes):
+        last = style.period_text(month_start(int(figures.start[changes[-1]])), grain)
+        times = "once" if len(changes) == 1 else f"{len(changes)} times"
+        marked = " (dotted lines)" if len(changes) <= MOST_MARKED else ""
+        notes.append(f"The lead changed {times}{marked} between the periods that have both, the last time by {last}.")
+    if found.opening:
+        first = style.period_text(month_start(int(figures.start[found.opening])), grain)
+        notes.append(f"Drawn from {first}: before, no period has both; all periods are in the download.")
+    return notes
+
+
+def _ahead(found: Duel) -> Floats:
+    """Who is certainly ahead in each finished period."""
+    assert found.gap is not None
+    return np.where(found.figures.unfinished, np.nan, found.gap.ahead)
+
+
+# Drawing
+
+
+def draw(reading: Reading, look: Look) -> Figure:
+    """Two lines over time, and under them the gap, or the growth of a single one; bars where there is one period."""
+    found: Duel = reading.content
+    if len(found.figures.start) == 1 or (found.gap is None and found.growth is None):
+        return market_drawing.draw(replace(reading, content=found.drawn), look)
+    figure = market_drawing.trend(found.drawn, look, reading.events, domain=UPPER, time=_time_range(found))
+    traces, panel = _gap_panel(found, look) if found.gap is not None else _growth_panel(found, look)
+    layout = figure["layout"]
+    layout["xaxis"] |= {"anchor": "y2"}
+    for trace in figure["data"]:
+        if "customdata" in trace:
+            trace["marker"] |= {"size": _sizes(trace["y"], trace["marker"]["size"], look)}
+    layout["yaxis"] |= {"nticks": 5}
+    layout["yaxis2"] = {**layout["yaxis"], "domain": list(LOWER), "nticks": 4, "anchor": "x", **panel["yaxis2"]}
+    layout |= {"barmode": "overlay", "bargap": 0.25}
+    layout["annotations"] = [*layout.get("annotations", ()), *panel["annotations"]]
+    layout["shapes"] = [*layout.get("shapes", ()), *panel.get("shapes", ())]
+    return {"data": [*figure["data"], *traces], "layout": layout}
+
+
+def _time_range(found: Duel) -> tuple[str, str]:
+    """The ends of the time axis, with room for half a bar."""
+    start, step = found.figures.start, GRAIN_MONTHS[found.figures.selection.grain.value]
+    first, last = month_start(int(start[found.opening])), month_start(int(start[-1]))
+    room = timedelta(days=step * 16)
+    return (first - room).isoformat(), (last + room).isoformat()
+
+
+def _sizes(heights: Sequence[float | None], given: int | Sequence[int], look: Look) -> list[int]:
+    """The given sizes of a line's markers, larger along one that is broken: a single point is no line."""
+    there = [n for n, height in enumerate(heights) if height is not None]
+    is_broken = bool(there) and there[-1] - there[0] + 1 > len(there)
+    sizes = [given] * len(heights) if isinstance(given, int) else list(given)
+    least = round(look.font_px * 0.45)
+    return [max(size, least) if is_broken or size else size for size in sizes]
+
+
+def _gap_panel(found: Duel, look: Look) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Bars of the gap in the colour of who is ahead: solid as far as it is certain, hatched as far as it may reach."""
+    gap, figures = found.gap, found.figures
+    assert gap is not None
+    measure = figures.selection.measure
+    at = with_gaps(figures)
+    dates = [month_start(month).isoformat() for month, _ in at]
+    colours = [style.colour(line.maker, look.theme, highlight=True) for line in found.lines]
+    nobody = style.INK[look.theme].axis
+    scale = 1.0 if measure is Measure.UNITS else 100.0
+    ahead, low, high = gap.ahead, gap.low * scale, gap.high * scale
+    certain = np.where(ahead > 0, low, np.where(ahead < 0, high, np.where(np.isnan(ahead), np.nan, 0.0)))
+    begins = np.where(ahead < 0, high, low)
+    reaches = np.where(ahead < 0, low - high, high - low)
+    whose = [nobody if n is None or not ahead[n] else colours[0 if ahead[n] > 0 else 1] for _, n in at]
+    names = [_name(line, figures) for line in found.lines]
+    shared = {
+        "type": "bar",
+        "x": dates,
+        "yaxis": "y2",
+        "name": style.escape(f"{names[0]} less {names[1]}"),
+        "showlegend": False,
+    }
+    hollow = [n is not None and bool(figures.unfinished[n]) for _, n in at]
+    traces = [
+        shared
+        | {
+            "y": spread(certain, at),
+            "marker": {
+                "color": ["rgba(0,0,0,0)" if is_hollow else one for is_hollow, one in zip(hollow, whose, strict=True)],
+                "line": {"color": whose, "width": [1.5 if is_hollow else 0 for is_hollow in hollow]},
+            },
+            "hovertext": ["" if n is None else style.escape(_gap_text(found, n, names)) for _, n in at],
+            "hovertemplate": "%{hovertext}<extra></extra>",
+        }
+    ]
+    if (np.nan_to_num(reaches) != 0).any():
+        traces.append(
+            shared
+            | {
+                "y": spread(reaches, at),
+                "base": spread(begins, at),
+                "marker": {"color": "rgba(0,0,0,0)", "pattern": style.hatch(nobody) | {"fgcolor": whose}},
+                "hoverinfo": "skip",
+            }
+        )
+    changes = metrics.lead_changes(_ahead(found))
+    ends = [float(each) for each in (np.nanmin(low), np.nanmax(high), 0.0)] if not np.isnan(low).all() else [0.0, 1.0]
+    bottom, top = min(ends), max(ends)
+    pad = (top - bottom or 1.0) * 0.08
+    unlike = " – unlike bases" if len({line.basis for line in found.lines}) > 1 else ""
+    unit = {Measure.UNITS: "cars", Measure.SHARE: "percentage points"}.get(measure, "percentage points of growth")
+    one, other = (
+        f'<span style="color:{colour}">{style.escape(name)}</span>' for colour, name in zip(colours, names, strict=True)
+    )
+    caption = f"Gap in {unit}{unlike}: above zero {one} is ahead, below {other}"
+    if look.height < style.SCREEN.height:
+        caption = f"Gap{unlike}: {one} above, {other} below"
+    layout: dict[str, Any] = {
+        "yaxis2": _panel_axis(measure, bottom - pad, top + pad),
+        "annotations": [_caption(caption, look), *_gap_label(found, look, (bottom - pad, top + pad), names)],
+    }
+    if len(changes) <= MOST_MARKED:
+        layout["shapes"] = [_change_line(month_start(int(figures.start[n])), look) for n in changes.tolist()]
+    return traces, layout
+
+
+def _gap_text(found: Duel, at: int, names: list[str]) -> str:
+    gap, measure = found.gap, found.figures.selection.measure
+    assert gap is not None
+    side = float(gap.ahead[at])
+    if np.isnan(side):
+        return ""
+    if side:
+        return f"{names[0] if side > 0 else names[1]} ahead by {duel.margin_text(gap, at, measure)}"
+    if gap.low[at] == gap.high[at]:
+        return "level"
+    low, high = (duel.signed_text(float(end[at]), measure) for end in (gap.low, gap.high))
+    return f"open: {low} to {high}"
+
+
+def _gap_label(found: Duel, look: Look, within: tuple[float, float], names: list[str]) -> list[dict[str, Any]]:
+    """The last gap, beside its bar's panel."""
+    lead, gap, figures = found.lead, found.gap, found.figures
+    if lead is None or gap is None:
+        return []
+    measure = figures.selection.measure
+    scale = 1.0 if measure is Measure.UNITS else 100.0
+    font = round(look.font_px * 0.92)
+    side = lead.side
+    colour = style.INK[look.theme].quiet
+    text = "open"
+    if side:
+        ahead = found.lines[0 if side > 0 else 1]
+        colour = style.colour(ahead.maker, look.theme, highlight=True)
+        text = f"{names[0 if side > 0 else 1]} +{duel.margin_text(gap, lead.at, measure).replace('at least ', '≥')}"
+        text = text.replace("+≥", "≥")
+    elif gap.low[lead.at] == gap.high[lead.at]:
+        text = "level"
+    if lead.at != len(figures.start) - 1:
+        text += f" ({style.period_text(month_start(int(figures.start[lead.at])), figures.selection.grain.value)})"
+    height = float(gap.value[lead.at]) * scale if side else 0.0
+    ends = [style.LineEnd(text=text, value=float(np.clip(height, *within)), colour=colour)]
+    plot = look.height * (LOWER[1] - LOWER[0])
+    placed = style.line_end_labels(ends, height_px=max(plot * 0.7, font * 2), font_px=font, value_range=within)
+    return style.end_annotations(placed, font_px=font, yref="y2")
+
+
+def _growth_panel(found: Duel, look: Look) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    figures, (line,) = found.figures, found.lines
+    assert found.growth is not None
+    at = with_gaps(figures)
+    colour = style.colour(line.maker, look.theme, highlight=True)
+    texts = ["" if n is None or np.isnan(found.growth[n]) else style.growth_text(float(found.growth[n])) for _, n in at]
+    bars = {
+        "type": "bar",
+        "x": [month_start(month).isoformat() for month, _ in at],
+        "y": spread(found.growth * 100, at),
+        "yaxis": "y2",
+        "name": "Growth on the year",
+        "marker": {"color": colour},
+        "hovertext": texts,
+        "hovertemplate": "%{hovertext} on a year before<extra></extra>",
+        "showlegend": False,
+    }
+    shown = [each for each in plain(found.growth * 100) if each is not None] or [0.0]
+    bottom, top = min(0.0, *shown, 0.0), max(0.0, *shown, 0.0)
+    pad = (top - bottom or 1.0) * 0.08
+    axis = _panel_axis(Measure.GROWTH, bottom - (pad if bottom < 0 else 0), top + pad) | {"ticksuffix": "%"}
+    return [bars], {"yaxis2": axis, "annotations": [_caption("Growth on the same period a year before", look)]}
+
+
+def _panel_axis(measure: Measure, bottom: float, top: float) -> dict[str, Any]:
+    span = top - bottom
+    if measure is Measure.UNITS:
+        return {"range": [bottom, top], "tickformat": "~s" if span >= 10_000 else ",d", "ticksuffix": ""}
+    return {"range": [bottom, top], "tickformat": ",.0f" if span >= 5 else ",.1f", "ticksuffix": " pp"}
+
+
+def _caption(text: str, look: Look) -> dict[str, Any]:
+    """A line of text over the lower panel; `text` may hold markup of ours."""
+    return {
+        "text": text,
+        "font": {"size": round(look.font_px * 0.92), "color": style.INK[look.theme].quiet},
+        "showarrow": False,
+        "xref": "paper",
+        "x": 0,
+        "xanchor": "left",
+        "yref": "paper",
+        "y": LOWER[1],
+        "yanchor": "bottom",
+        "yshift": 2,
+        "borderpad": 0,
+    }
+
+
+def _change_line(on: date, look: Look) -> dict[str, Any]:
+    """A thin line through both panels where the lead changed."""
+    return {
+        "type": "line",
+        "xref": "x",
+        "yref": "paper",
+        "x0": on.isoformat(),
+        "x1": on.isoformat(),
+        "y0": 0,
+        "y1": 1,
+        "layer": "below",
+        "line": {"color": style.INK[look.theme].axis, "width": 1, "dash": "dot"},
+    }
+
+
+# Table, download, receipts
+
+
+def rows(reading: Reading) -> pd.DataFrame:
+    """Both lines and the rest, one row a period, with `DOWNLOAD_COLUMNS`; the gap is not a row beside them."""
+    return market_rows.rows(reading.content.figures)
+
+
+def table(reading: Reading) -> Table:
+    """The newest periods: both figures, the gap and who is ahead; or the one figure with its growth."""
+    found: Duel = reading.content
+    figures, selection = found.figures, found.figures.selection
+    names = [_name(line, figures) for line in found.lines]
+    body = []
+    for at in range(len(figures.start) - 1, max(len(figures.start) - 1 - TABLE_PERIODS, -1), -1):
+        period = style.period_text(month_start(int(figures.start[at])), selection.grain.value)
+        cells = [marked_text(line, at, selection) if not np.isnan(line.value[at]) else "–" for line in found.lines]
+        if found.gap is not None:
+            cells.append(_gap_text(found, at, names) or "–")
+        elif found.growth is not None:
+            cells.append(style.growth_text(float(found.growth[at])))
+        body.append((period, *cells))
+    last = ("Ahead",) if found.gap is not None else ("On a year before",) if found.growth is not None else ()
+    return Table(
+        header=("Period", *(line.name for line in found.lines), *last),
+        rows=tuple(body),
+        caption="The newest periods; all are in the download.",
+    )
+
+
+def receipts(connection: Connection, reading: Reading, point: Point) -> pd.DataFrame:
+    """The stored claims that add up to one point's cars, as `market_rows.receipts` gives them."""
+    return market_rows.receipts(connection, reading.content.figures, point)
+
+
+DUEL_LINES = Chart(
+    slug="duel-lines",
+    name="Who is ahead",
+    question="Who is ahead, by how much, since when?",
+    defaults=DEFAULTS,
+    measures=MEASURES,
+    load=load,
+    draw=draw,
+    rows=rows,
+    table=table,
+    receipts=receipts,
+)

@@ -1,0 +1,136 @@
+"""The front page: the questions that analysts ask, each a link to the chart and selection that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dash import html
+from dash.development.base_component import Component
+
+from dashboard.controls import aria
+from dashboard.pages.head_to_head import HEAD_TO_HEAD
+from dashboard.pages.market import MARKET
+from dashboard.pages.page import Page, Site
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A question with the selection that answers it; `treatment` says how, where the trade commonly gets it wrong."""
+
+    question: str
+    page: Page
+    chart: str
+    query: str
+    treatment: str
+
+    @property
+    def link(self) -> str:
+        """The address of the chart with the selection."""
+        return self.page.link(self.query, next(chart for chart in self.page.charts if chart.slug == self.chart))
+
+
+PRESETS = (
+    Preset(
+        question="Who led world BEVs last quarter, Tesla or BYD?",
+        page=HEAD_TO_HEAD,
+        chart="duel-lines",
+        query="",
+        treatment="each maker's own worldwide figures; BYD's battery-electric cars, not its NEVs",
+    ),
+    Preset(
+        question="Is Tesla's share of China falling?",
+        page=MARKET,
+        chart="market-share",
+        query="market=CN&makers=tesla&window=ttm",
+        treatment="registrations throughout, of all BEVs; retail and wholesale never mixed",
+    ),
+    Preset(
+        question="How much of what Tesla builds in Shanghai is exported?",
+        page=HEAD_TO_HEAD,
+        chart="wholesale-split",
+        query="",
+        treatment="wholesale as retail, exports and the rest; the rest is shown",
+    ),
+    Preset(
+        question="How fast does BYD grow abroad?",
+        page=HEAD_TO_HEAD,
+        chart="duel-lines",
+        query="market=OVERSEAS&basis=wholesale&powertrain=NEV&makers=byd&grain=month",
+        treatment="its sales overseas, which are part of its total",
+    ),
+    Preset(
+        question="Who gained share in Europe this year so far?",
+        page=MARKET,
+        chart="share-change",
+        query="",
+        treatment="the same months a year ago, the same countries, in percentage points",
+    ),
+    Preset(
+        question="How did the ranks move?",
+        page=MARKET,
+        chart="rank-bump",
+        query="",
+        treatment="trailing twelve months; 2-4 where unnamed cars could raise a maker",
+    ),
+    Preset(
+        question="Is the market concentrating?",
+        page=MARKET,
+        chart="concentration",
+        query="",
+        treatment="HHI and the four largest makers' share, as ranges",
+    ),
+    Preset(
+        question="Is that growth or season?",
+        page=MARKET,
+        chart="seasonal-years",
+        query="market=CN&by=market",
+        treatment="years over one another; January and February together in China",
+    ),
+    Preset(
+        question="Do BYD's battery cars or its plug-in hybrids grow?",
+        page=MARKET,
+        chart="market-share",
+        query="market=WORLD&basis=wholesale&powertrain=NEV&by=powertrain&makers=byd&window=ttm&measure=units",
+        treatment="range-extended cars count as plug-in hybrids there",
+    ),
+    Preset(
+        question="Did the US recover after the tax credit ended?",
+        page=MARKET,
+        chart="penetration",
+        query="market=US&grain=quarter",
+        treatment="the quarters before and after the end averaged: buyers came early",
+    ),
+)
+"""In the order in which the page lists them."""
+
+
+def _questions(_site: Site, _query: str) -> Sequence[Component]:
+    return [
+        html.Section(
+            [
+                html.H2(f"{page.name}: {page.description}"),
+                html.Ol(
+                    [
+                        html.Li([html.A(preset.question, href=preset.link), html.Span(preset.treatment)])
+                        for preset in PRESETS
+                        if preset.page is page
+                    ],
+                    className="presets",
+                ),
+            ],
+            className="card",
+            **aria(label=f"Questions of {page.name}"),
+        )
+        for page in dict.fromkeys(preset.page for preset in PRESETS)
+    ]
+
+
+FRONT = Page(
+    path="/",
+    name="Questions",
+    description="What analysts ask of the electric-car market, each answered by a chart that can be checked.",
+    charts=(),
+    controls=(),
+    above=_questions,
+)
