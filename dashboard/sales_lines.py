@@ -227,11 +227,11 @@ def _is_running(known: Ints, start: Ints, reach: Iterable[Reach], selection: Sel
     """Whether a period was not over on the day when the latest of its figures became known, and nothing follows it."""
     length = GRAIN_MONTHS[selection.grain.value]
     last = max(to.published_to for to in reach)
-    opening, end = (
-        np.array([(month_start(int(month)) - date(1970, 1, 1)).days for month in months], dtype=np.int64)
-        for months in (start, start + length)
-    )
-    return np.asarray((start + length >= last) & (opening <= known) & (known < end))
+    running = np.zeros(len(start), dtype=np.bool_)
+    for n in np.flatnonzero(start + length >= last).tolist():
+        opening, end = ((month_start(int(start[n]) + more) - date(1970, 1, 1)).days for more in (0, length))
+        running[n] = opening <= known[n] < end
+    return running
 
 
 def market_figures(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -253,20 +253,26 @@ def _claims(connection: Connection, *where: ColumnElement[bool]) -> dict[str, An
     def numbers(texts: Sequence[str]) -> Any:
         return np.fromstring(",".join(texts), dtype=np.int64, sep=",")
 
+    months, _ = _days(periods)
     return {
         "series_id": np.repeat(np.array(ids, dtype=np.int64), np.array(counts, dtype=np.int64)),
-        "month": _of_days(periods, lambda day: day.year * 12 + day.month - 1),
+        "month": months,
         "units": numbers(units).astype(np.float64),
-        "known_from": _of_days(known, lambda day: (day - _EPOCH).days),
+        "known_from": _days(known)[1],
         "evidence_id": numbers(evidences),
     }
 
 
-def _of_days(texts: Sequence[str], number: Callable[[date], int]) -> Any:
-    """A number for each of the days in some texts: there are few different days among many."""
-    days = ",".join(texts).split(",") if texts else []
-    known = {day: number(date.fromisoformat(day)) for day in set(days)}
-    return np.array([known[day] for day in days], dtype=np.int64)
+def _days(texts: Sequence[str]) -> tuple[Any, Any]:
+    """Days, as ISO writes them, one after another with commas: as month numbers, and as days since 1970-01-01."""
+    digits = np.frombuffer((",".join(texts) + ",").encode() if texts else b"", dtype=np.uint8).reshape(-1, 11) - 48
+    year, month, day = (
+        digits[:, first:end].astype(np.int64) @ 10 ** np.arange(end - first)[::-1]
+        for first, end in ((0, 4), (5, 7), (8, 10))
+    )
+    of_month = (year - 1970) * 12 + month - 1
+    since_epoch = of_month.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) + day - 1
+    return of_month + 1970 * 12, since_epoch
 
 
 def receipts(

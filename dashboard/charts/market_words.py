@@ -88,7 +88,7 @@ def title(drawn: Drawn) -> str:
     if selection.basis is BasisChoice.REPORTED:
         return _headline_title(ranked, figures, when=when)
     first, amount = ranked[0], amount_text(ranked[0], -1, selection)
-    of = f" of all {CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
+    of = f" of all {CARS[selection.denominator]}" if _is_of_all(selection) else ""
     change = _year_change(first, figures)
     whole = not (selection.makers or selection.models or figures.is_own)
     if whole and is_finished and leads(first, figures):
@@ -178,7 +178,7 @@ def _powertrain_title(drawn: Drawn) -> str:
         lines = [line for line in lines if not line.low[at] <= 0 <= line.high[at]]
         if not lines:
             return shortest(f"{first_up(cars_name(figures))}, {when}: no part certainly grew or shrank")
-    of = f" of all {CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
+    of = f" of all {CARS[selection.denominator]}" if _is_of_all(selection) else ""
     parts = [f"{line.name} {amount_text(line, at, selection)}" for line in lines]
     on = " on a year before" if selection.measure is Measure.GROWTH else ""
     cars = first_up(cars_name(figures))
@@ -235,7 +235,7 @@ def _market_title(ranked: Sequence[Line], figures: MarketFigures, *, when: str) 
                 f"{name} is the only market chosen: 100 % of its own {cars}",
             )
         who = f"Of {len(selection.market)} markets' {cars}: " if is_of_sum else f"{first_up(cars)}: "
-    of = f" of all {CARS[PowertrainChoice.ALL]}" if _is_of_all(selection) else ""
+    of = f" of all {CARS[selection.denominator]}" if _is_of_all(selection) else ""
     parts = [f"{line.name} {amount_text(line, -1, selection)}" for line in entities]
     return shortest(
         f"{who}{parts[0]}{of}, {', '.join(parts[1:3])} in {when}"

@@ -90,6 +90,11 @@ class Move:
     parts: tuple[float, float, float]
 
     @property
+    def certain(self) -> float:
+        """The least of the change that is certain; NaN where it could be a gain or a loss."""
+        return self.low if self.low > 0 else self.high if self.high < 0 else 0.0 if self.low == self.high else np.nan
+
+    @property
     def is_named(self) -> bool:
         """Whether both shares are figures: who is not named is known to have none only where nothing is hidden."""
         return bool((self.line.named | (self.line.high == 0)).all())
@@ -616,7 +621,10 @@ def draw(reading: Reading, look: Look) -> Figure:
 
 @dataclass(frozen=True)
 class _Bar:
-    """One bar from zero to `value` (NaN draws none), hatched from `low` to `high`; `point` names what was clicked."""
+    """One bar from zero to `value` (NaN draws none), hatched from `low` to `high`; `point` names what was clicked.
+
+    `value` is what is certain of the change: the end of its bounds that is nearer to zero.
+    """
 
     name: str
     value: float
@@ -634,7 +642,7 @@ def _bars(found: Changes, look: Look) -> Figure:
     bars = [
         _Bar(
             name=move.line.name,
-            value=move.value if move.is_named else np.nan,
+            value=move.certain,
             low=move.low,
             high=move.high,
             text=move.text,

@@ -316,14 +316,14 @@ def test_the_measure_that_a_reader_chose_is_not_another_chart(empty_engine: Engi
 # Drawing
 
 
-def test_bars_go_from_zero_to_the_change_and_the_hatch_from_low_to_high(empty_engine: Engine) -> None:
+def test_bars_go_from_zero_to_what_is_certain_and_the_hatch_from_low_to_high(empty_engine: Engine) -> None:
     before = {"Tesla|Model Y": 200, "BYD|Seal": 700, "other": 100}
     now = {"Tesla|Model Y": 500, "BYD|Seal": 400, "other": 100}
     fill(empty_engine, {"DE": {"2025-01": before, "2026-01": now}})
     figure = drawn(read(empty_engine))
     hatched, solid = figure["data"]
     assert solid["y"] == ["Tesla", "BYD", "Other (unnamed)"]
-    assert solid["x"] == pytest.approx([0.3, -0.3, 0])
+    assert solid["x"] == pytest.approx([0.2, -0.2, 0])
     assert hatched["base"] == pytest.approx([0.2, -0.4, 0])
     assert hatched["x"] == pytest.approx([0.2, 0.2, 0])
     assert texts(figure) == ["+20.0 to +40.0 pp", "−40.0 to −20.0 pp", "0 pp"]
@@ -337,14 +337,14 @@ def test_on_a_narrow_screen_a_change_stands_under_its_name(empty_engine: Engine)
     assert not layout["annotations"]
 
 
-def test_who_is_not_named_in_both_periods_has_no_solid_bar_and_no_parts(empty_engine: Engine) -> None:
+def test_who_is_not_named_in_both_periods_has_what_is_certain_and_no_parts(empty_engine: Engine) -> None:
     fill(
         empty_engine,
         {"DE": {"2025-01": {"BYD|Seal": 90, "other": 10}, "2026-01": {"BYD|Seal": 60, "Tesla|Model Y": 40}}},
     )
     reading = read(empty_engine, "makers=byd,tesla")
     solid = drawn(reading)["data"][1]
-    assert dict(zip(solid["y"], solid["x"], strict=True)) == {"Tesla": None, "BYD": pytest.approx(-0.3)}
+    assert dict(zip(solid["y"], solid["x"], strict=True)) == pytest.approx({"Tesla": 0.3, "BYD": -0.3})
     tesla = row(reading, "tesla")
     assert (tesla["low"], tesla["high"]) == pytest.approx((0.3, 0.4))
     assert np.isnan(tesla["own_growth"])
