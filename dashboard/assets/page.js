@@ -40,6 +40,7 @@
     if (target) target.scrollIntoView();
     return Boolean(target);
   };
+  once("[data-theme-choice]", paint);
   once("[data-look]", () => {
     paint();
     // What stands under the cards comes after them.

@@ -454,6 +454,9 @@ def _ends(content: Concentrated, drawn: Sequence[Market], axis: str, look: Look,
         text = _hover(line, last, axis)
         if len(content.markets) > 1:
             text = f"{line.name} {text}"
+        elif look.width is None and look.font_px < style.SCREEN.font_px:
+            # On a narrow screen the labels of both panels stand together above them.
+            text = f"{'HHI' if axis == 'y' else 'Four largest'} {text}"
         if last != len(figures.start) - 1:
             when = style.period_text(month_start(int(figures.start[last])), figures.selection.grain.value)
             text += f" ({when})"

@@ -378,6 +378,8 @@ def _column(found: Models, side: Side, axis: str, colour: str, look: Look, *, to
             "x": plain(low),
             "marker": {"color": colour, "opacity": [0.45 if part else 1.0 for part in is_part]},
             "customdata": [_key(entry, found) for entry in side.entries],
+            # The places of the bars are numbers: these are their names for whoever cannot see them.
+            "ids": [style.escape(f"{side.name} {entry.name}") for entry in side.entries],
             "text": texts,
             "textposition": "none",
             "hovertext": [style.escape(f"{entry.name}: {_hover(entry, found)}") for entry in side.entries],

@@ -531,7 +531,7 @@ def _grid(look: Look) -> _Grid:
     rows += 0.5 + (1.7 if narrow else 0)  # the names of the upper blocks, and the legend under a narrow map
     lines = 2 if narrow else 3
     if look.width is None:
-        tile = ((330 if narrow else 880) / columns, lines * look.font_px * style.LINE_HEIGHT + 6)
+        tile = ((330 if narrow else 880) / columns, lines * look.font_px * style.LINE_HEIGHT + 12)
         return _Grid(narrow, columns, rows, tile, look.font_px, lines)
     wide, high = look.width * 0.96 / columns, look.height * 0.58 / rows
     font = min(look.font_px, high / (lines * style.LINE_HEIGHT + 0.4), wide / 4.2)

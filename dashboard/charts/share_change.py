@@ -660,9 +660,9 @@ def _bars(found: Changes, look: Look) -> Figure:
             key = point_key(found.rest.line, found.figures, 1)
             bar = _grey(found.rest.line.name, found.rest.value, colour=style.colour(OTHER, look.theme))
             bars.append(replace(bar, point=key))
-    largest = max((abs(bar.value) for bar in bars if not np.isnan(bar.value)), default=0.0) or max(
-        (max(abs(bar.low), abs(bar.high)) for bar in bars), default=0.01
-    )
+    changes = [abs(move.value) for move in found.drawn if move.is_named]
+    changes += [abs(bar.value) for bar in bars if not np.isnan(bar.value)]
+    largest = max(changes, default=0.0) or max((max(abs(bar.low), abs(bar.high)) for bar in bars), default=0.01)
     limit = WIDEST * largest
     is_wide = [bar.low < -limit or bar.high > limit for bar in bars]
     ends = [0.0, *(end for bar, wide in zip(bars, is_wide, strict=True) if not wide for end in (bar.low, bar.high))]

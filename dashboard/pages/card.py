@@ -439,7 +439,8 @@ def _cells(trace: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
             yield from ((name, text, key) for text, key in zip(row_of_texts, row_of_keys, strict=False))
         return
     for n, (text, key) in enumerate(zip(texts, keys, strict=False)):
-        yield trace["y"][n] if trace.get("orientation") == "h" else trace.get("name", ""), text, key
+        names = trace.get("ids") or trace["y"]
+        yield names[n] if trace.get("orientation") == "h" else trace.get("name", ""), text, key
 
 
 def point_of(key: Sequence[Any]) -> Point:

@@ -109,7 +109,8 @@ def _questions(_site: Site, _query: str) -> Sequence[Component]:
     return [
         html.Section(
             [
-                html.H2(f"{page.name}: {page.description}"),
+                html.H2(page.name),
+                html.P(page.description, className="subtitle"),
                 html.Ol(
                     [
                         html.Li([html.A(preset.question, href=preset.link), html.Span(preset.treatment)])
