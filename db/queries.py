@@ -178,17 +178,17 @@ def sales_figures(
         series.c.powertrain.in_(powertrains),
         series.c.vehicle_scope == scope,
     )
-    about = _driver_rows(
+    told = _driver_rows(
         connection,
-        select(series.c.id, source.c.slug, *(series.c[name] for name in _WORDS[1:]))
+        select(series.c.source_id, series.c.file, series.c.id, source.c.slug, *(series.c[name] for name in _WORDS[1:]))
         .join(source, source.c.id == series.c.source_id)
         .where(*wanted)
         .order_by(series.c.id),
     )
     in_time = _periods(connection, wanted, first=first, last=last, as_of=as_of)
     claims = _claims(connection, *wanted, *in_time, _known(sales, as_of))
-    frame = _claims_frame(about, claims)
-    files = connection.execute(select(series.c.source_id, series.c.file).where(*wanted).distinct()).tuples().all()
+    frame = _claims_frame([row[2:] for row in told], claims)
+    files = {(row[0], row[1]) for row in told}
     return Dataset(
         frame=frame,
         citations=_citations(connection, sorted(files), frame, as_of=as_of) if len(frame) else (),
