@@ -7,6 +7,8 @@ import logging
 import os
 import socket
 import sys
+from importlib import import_module
+from threading import Thread
 from typing import Any, NoReturn
 
 from flask import Flask
@@ -72,6 +74,7 @@ def _serve_by_gunicorn(server: Flask, *, host: str, port: int) -> None:
                 "preload_app": True,
                 "timeout": 120,
                 "loglevel": "warning",
+                "post_worker_init": lambda _worker: _import_ahead(),
             }
             for name, value in settings.items():
                 self.cfg.set(name, value)
@@ -85,7 +88,13 @@ def _serve_by_gunicorn(server: Flask, *, host: str, port: int) -> None:
 def _serve_by_waitress(server: Flask, *, host: str, port: int) -> None:
     from waitress import serve  # type: ignore[import-untyped]
 
+    _import_ahead()
     serve(server, host=host, port=port, threads=WORKERS * THREADS)
+
+
+def _import_ahead() -> None:
+    """Import in the background what takes seconds and one chart needs, so that nobody who asks for it waits."""
+    Thread(target=import_module, args=("statsmodels.tsa.seasonal",), daemon=True).start()
 
 
 def _fail(message: str) -> NoReturn:
