@@ -16,7 +16,7 @@ import pandas as pd
 
 from dashboard import style
 from dashboard.charts import market_rows
-from dashboard.charts.chart import CARS, Chart, Point, Reading, Table, shortest
+from dashboard.charts.chart import CARS, Chart, Reading, Table, shortest
 from dashboard.charts.market_drawing import (
     Places,
     band,
@@ -192,6 +192,8 @@ def title(content: Concentrated) -> str:
         spread_text = f"HHI{of} between {hhi_text(low)} and {hhi_text(high)}"
         return shortest(
             f"{first_up(cars)}, {when.removeprefix('the ')}: {spread_text}; {why}",
+            f"{first_up(cars)}: HHI{of} {hhi_text(low)} to {hhi_text(high)}, {when.removeprefix('the ')}; {why}",
+            f"{when.removeprefix('the ')}: {spread_text}; {why}",
             f"{first_up(cars)}: {spread_text}; {why}",
             f"{first_up(cars)}: {why} how concentrated",
             f"{spread_text}: too wide to tell",
@@ -499,11 +501,6 @@ def table(reading: Reading) -> Table:
     )
 
 
-def receipts(connection: Connection, reading: Reading, point: Point) -> pd.DataFrame:
-    """The stored claims about a market in the months behind a point, as `market_rows.receipts` gives them."""
-    return market_rows.receipts(connection, reading.content.figures, point)
-
-
 CONCENTRATION = Chart(
     slug="concentration",
     name="Concentration",
@@ -514,5 +511,5 @@ CONCENTRATION = Chart(
     draw=draw,
     rows=rows,
     table=table,
-    receipts=receipts,
+    receipts=market_rows.receipts_of,
 )

@@ -16,7 +16,7 @@ import pandas as pd
 
 from dashboard import metrics, style
 from dashboard.charts import duel, market_drawing, market_rows
-from dashboard.charts.chart import CARS, Chart, Point, Reading, Table, shortest
+from dashboard.charts.chart import CARS, Chart, Reading, Table, shortest
 from dashboard.charts.events import market_events
 from dashboard.charts.market_drawing import plain, spread, with_gaps
 from dashboard.charts.market_words import (
@@ -604,11 +604,6 @@ def table(reading: Reading) -> Table:
     )
 
 
-def receipts(connection: Connection, reading: Reading, point: Point) -> pd.DataFrame:
-    """The stored claims that add up to one point's cars, as `market_rows.receipts` gives them."""
-    return market_rows.receipts(connection, reading.content.figures, point)
-
-
 DUEL_LINES = Chart(
     slug="duel-lines",
     name="Who is ahead",
@@ -619,5 +614,5 @@ DUEL_LINES = Chart(
     draw=draw,
     rows=rows,
     table=table,
-    receipts=receipts,
+    receipts=market_rows.receipts_of,
 )

@@ -15,7 +15,7 @@ import pandas as pd
 
 from dashboard import style
 from dashboard.charts import duel, market_rows
-from dashboard.charts.chart import CARS, Chart, Point, Reading, Table, shortest
+from dashboard.charts.chart import CARS, Chart, Reading, Table, shortest
 from dashboard.charts.market_drawing import plain
 from dashboard.charts.market_words import (
     Drawn,
@@ -122,11 +122,13 @@ def _models(connection: Connection, selection: Selection) -> Models:
         two,
         by=By.MODEL,
         makers=every,
-        models=tuple(slug for slug in selection.models if nouns.model_makers.get(slug) in every),
+        models=(),
         # How each model grew stands beside it.
         measure=Measure.UNITS if selection.measure is Measure.GROWTH else selection.measure,
     )
     figures = _figures(connection, asked)
+    models = tuple(slug for slug in selection.models if nouns.model_makers.get(slug) in every)
+    figures = _of_models(figures, models, sides=brands.values())
     shown = np.array([not line.is_rest for line in figures.lines])
     values = np.array([line.value for line in figures.lines])[shown]
     finished = np.flatnonzero(~np.isnan(values).all(axis=0) & ~figures.unfinished)
@@ -146,7 +148,7 @@ def _models(connection: Connection, selection: Selection) -> Models:
         selection=replace(
             two,
             by=By.GROUP if two.by is By.GROUP else By.MODEL,
-            models=asked.models,
+            models=models,
             measure=asked.measure,
             grain=figures.selection.grain,
         ),
@@ -155,6 +157,14 @@ def _models(connection: Connection, selection: Selection) -> Models:
         sides=(sides[0], sides[1]),
         unnamed=float(rest[0]) if rest else float("nan"),
     )
+
+
+def _of_models(figures: MarketFigures, models: Sequence[str], *, sides: Iterable[Sequence[str]]) -> MarketFigures:
+    """The figures with the chosen models only, where a side has any; one of which none is chosen keeps all of its."""
+    makers = {figures.nouns.model_makers[slug] for slug in models}
+    narrowed = {brand for side in sides if not makers.isdisjoint(side) for brand in side}
+    kept = (line for line in figures.lines if line.maker not in narrowed or line.model in models)
+    return replace(figures, lines=tuple(kept))
 
 
 def _brands(slug: str, selection: Selection, nouns: Nouns) -> tuple[str, ...]:
@@ -508,11 +518,6 @@ def table(reading: Reading) -> Table:
     )
 
 
-def receipts(connection: Connection, reading: Reading, point: Point) -> pd.DataFrame:
-    """The stored claims that add up to one model's cars, as `market_rows.receipts` gives them."""
-    return market_rows.receipts(connection, reading.content.figures, point)
-
-
 DUEL_MODELS = Chart(
     slug="duel-models",
     name="Model against model",
@@ -523,5 +528,5 @@ DUEL_MODELS = Chart(
     draw=draw,
     rows=rows,
     table=table,
-    receipts=receipts,
+    receipts=market_rows.receipts_of,
 )

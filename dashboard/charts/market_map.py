@@ -55,7 +55,7 @@ MEASURES = (Measure.SHARE, Measure.UNITS)
 
 DEFAULTS = Selection(market=(), by=By.MARKET, window=Window.TTM)
 
-RECENT = 21
+RECENT = 27
 """Months that are looked at: the newest figure, which comes with a lag, and that of a year before."""
 
 YEARS = 4
@@ -303,7 +303,7 @@ def _read(connection: Connection, selection: Selection, *, today: date) -> Readi
         selection=selection,
         title=title(shown, nouns),
         subtitle=_subtitle(shown, nouns),
-        badge=market_words.freshness(shown.typical.figures, today=today),
+        badge=market_words.freshness(shown.typical.figures, today=today, markets=[tile.code for tile in shown.tiles]),
         citations=tuple(dict.fromkeys(cited for part in parts for cited in part.dataset.citations)),
         notes=_notes(shown),
         content=shown,

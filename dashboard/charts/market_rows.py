@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.charts.chart import DOWNLOAD_COLUMNS, Point
+from dashboard.charts.chart import DOWNLOAD_COLUMNS, Point, Reading
 from dashboard.claims import GRAIN_MONTHS, Bools, Claims
 from dashboard.precedence import PUBLISHED_AS, counted_parts
 from dashboard.sales_lines import (
@@ -153,6 +153,11 @@ def receipts(connection: Connection, figures: MarketFigures, point: Point) -> pd
     if figures.is_own and point.maker != ALL:
         claims = claims[_as_told(claims, figures, line, spans)]
     return claims.drop(columns="powertrain").reset_index(drop=True)
+
+
+def receipts_of(connection: Connection, reading: Reading, point: Point) -> pd.DataFrame:
+    """The same for a chart whose content has the `figures` of all its points."""
+    return receipts(connection, reading.content.figures, point)
 
 
 def _in_group(claims: pd.DataFrame, memberships: Sequence[Membership], names: Mapping[str, str]) -> NDArray[np.bool_]:

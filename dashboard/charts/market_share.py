@@ -13,7 +13,7 @@ import pandas as pd
 
 from dashboard import style
 from dashboard.charts import market_rows
-from dashboard.charts.chart import Chart, Point, Reading, Table
+from dashboard.charts.chart import Chart, Reading, Table
 from dashboard.charts.events import market_events
 from dashboard.charts.market_drawing import draw
 from dashboard.charts.market_words import (
@@ -108,11 +108,6 @@ def _cell(line: Line, at: int, selection: Selection) -> str:
     return f"{value_text(low, selection.measure)} to {value_text(high, selection.measure)}"
 
 
-def receipts(connection: Connection, reading: Reading, point: Point) -> pd.DataFrame:
-    """The stored claims that add up to one point's cars, as `market_rows.receipts` gives them."""
-    return market_rows.receipts(connection, reading.content.figures, point)
-
-
 MARKET_SHARE = Chart(
     slug="market-share",
     name="Market share",
@@ -123,5 +118,5 @@ MARKET_SHARE = Chart(
     draw=draw,
     rows=rows,
     table=table,
-    receipts=receipts,
+    receipts=market_rows.receipts_of,
 )

@@ -453,8 +453,11 @@ def badge(drawn: Drawn, *, today: date) -> Badge:
     return freshness(drawn.figures, today=today, doubt=doubt)
 
 
-def freshness(figures: MarketFigures, *, today: date, doubt: str = "") -> Badge:
-    """The badge of figures: the last period, as known when, how much is named; `doubt` says what bounds leave open."""
+def freshness(figures: MarketFigures, *, today: date, doubt: str = "", markets: Sequence[str] | None = None) -> Badge:
+    """The badge of figures: the last period, as known when, how much is named; `doubt` says what bounds leave open.
+
+    `markets` are those whose newer figures are waited for, where not all are shown.
+    """
     citations = figures.dataset.citations
     end = style.period_text(
         month_start(int(figures.start[-1]) + GRAIN_MONTHS[figures.selection.grain.value] - 1), "month"
@@ -464,7 +467,7 @@ def freshness(figures: MarketFigures, *, today: date, doubt: str = "") -> Badge:
     rest = rest_share(figures)
     if rest is not None:
         parts.append(f"{style.share_text(1 - rest)} named")
-    late = overdue(figures, on=figures.selection.as_of or today)
+    late = overdue(figures, on=figures.selection.as_of or today, markets=markets)
     if late:
         parts.append("overdue")
     if figures.unfinished[-1]:
@@ -474,9 +477,10 @@ def freshness(figures: MarketFigures, *, today: date, doubt: str = "") -> Badge:
     return Badge(text=" · ".join(parts), amber=bool(reason), reason=reason)
 
 
-def overdue(figures: MarketFigures, *, on: date) -> str:
+def overdue(figures: MarketFigures, *, on: date, markets: Sequence[str] | None = None) -> str:
     """Which market's next figures should be there by now; nothing where all that is due is there."""
-    due = {code: reach.next_due for code, reach in figures.reach.items() if reach.next_due and reach.next_due < on}
+    shown = {code: figures.reach[code] for code in markets or figures.reach if code in figures.reach}
+    due = {code: reach.next_due for code, reach in shown.items() if reach.next_due and reach.next_due < on}
     if not due or (figures.selection.until and month_start(int(figures.start[-1])) >= figures.selection.until):
         return ""
     code = min(due, key=due.__getitem__)

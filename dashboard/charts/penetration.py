@@ -14,7 +14,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from dashboard import style
-from dashboard.charts import market_drawing, market_share, market_words
+from dashboard.charts import market_drawing, market_rows, market_share, market_words
 from dashboard.charts.chart import CARS, Chart, Reading, shortest
 from dashboard.charts.events import Events, Mark, market_events
 from dashboard.charts.market_words import DRAWN, Drawn, change_on_year, first_up, period_name
@@ -356,5 +356,5 @@ PENETRATION = Chart(
     draw=draw,
     rows=market_share.rows,
     table=market_share.table,
-    receipts=market_share.receipts,
+    receipts=market_rows.receipts_of,
 )

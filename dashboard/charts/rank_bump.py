@@ -16,7 +16,7 @@ import pandas as pd
 
 from dashboard import style
 from dashboard.charts import market_rows
-from dashboard.charts.chart import CARS, Chart, Point, Reading, Table, shortest
+from dashboard.charts.chart import CARS, Chart, Reading, Table, shortest
 from dashboard.charts.market_drawing import Places, band, colour_key, point_key, spread, symbols
 from dashboard.charts.market_words import (
     COUNTED,
@@ -249,9 +249,9 @@ def title(standing: Standing) -> str:
         open_part = f"{style.share_text(rest)} unnamed leaves it open"
         return shortest(
             f"{names} first in {cars} by named cars in {when}; {open_part}",
-            f"{names} first in {cars} by named cars; {open_part}",
-            f"{names} first by named cars; {open_part}",
-            f"Who is first is open: {style.share_text(rest)} unnamed",
+            f"{names} first in {cars} by named cars, {when.removeprefix('the ')}; {open_part}",
+            f"{names} first by named cars, {when.removeprefix('the ')}; {open_part}",
+            f"Who is first is open, {when.removeprefix('the ')}: {style.share_text(rest)} unnamed",
         )
     has = "share first place" if len(leading) > 1 else "is first by named cars"
     return shortest(f"{names} {has} in {cars} in {when}", f"{names} {has} in {when}", f"{first.line.name} {has}")
@@ -559,11 +559,6 @@ def table(reading: Reading) -> Table:
     )
 
 
-def receipts(connection: Connection, reading: Reading, point: Point) -> pd.DataFrame:
-    """The stored claims that add up to the cars behind a place, as `market_rows.receipts` gives them."""
-    return market_rows.receipts(connection, reading.content.figures, point)
-
-
 RANK_BUMP = Chart(
     slug="rank-bump",
     name="Ranks",
@@ -574,5 +569,5 @@ RANK_BUMP = Chart(
     draw=draw,
     rows=rows,
     table=table,
-    receipts=receipts,
+    receipts=market_rows.receipts_of,
 )

@@ -45,6 +45,9 @@ from dashboard.style import Figure, Look
 from db import Connection, queries
 from db.vocabulary import Grain
 
+TELLING = 0.5
+"""A change on the year that could be a fall or a rise, and between ends so far apart, says nothing of itself."""
+
 YEARS = 6
 """Years drawn at the most: the current one and those before it."""
 
@@ -264,10 +267,13 @@ def years(line: Line, figures: MarketFigures) -> tuple[Year, ...]:
 def change(line: Line, figures: MarketFigures) -> Change | None:
     """The months of the current year so far against the same months a year before; None where they are not alike.
 
-    All of them are finished, in a row from January, and of the same sources in both years.
+    All of them are finished, in a row from January, and of the same sources in both years. Where January and February
+    are one, a January alone is no year so far.
     """
     length = GRAIN_MONTHS[figures.selection.grain.value]
     done = np.flatnonzero(_finished(line, figures))
+    if _is_joined(line, figures) and len(done) and figures.start[done[-1]] % 12 == 0:
+        done = done[:-1]
     if not len(done):
         return None
     last = int(done[-1])
@@ -331,22 +337,26 @@ def _whole_years(start: Ints, per_year: int) -> int:
 
 
 def _waves(line: Line, figures: MarketFigures) -> float | None:
-    """How many times the mean of the first two months of a quarter its last one has, on average; None if it is unknown.
+    """How many times the mean of the first two months of a quarter its last one has; None if that is no rule.
 
-    Of the finished quarters of the years that are drawn, at least four.
+    Of the cars of all finished quarters of the years that are drawn together, at least four: a mean of ratios could be
+    made by a single quarter. It is a rule if the last month is above that mean in three quarters of them.
     """
     if figures.selection.grain is not Grain.MONTH:
         return None
     done = np.flatnonzero(_finished(line, figures))
     units = {int(figures.start[at]): float(line.value[at]) for at in done}
     newest = max(units, default=0) // 12 - YEARS + 1
-    ratios = [
-        units[month + 2] / ((units[month] + units[month + 1]) / 2)
+    quarters = [
+        (units[month + 2], (units[month] + units[month + 1]) / 2)
         for month in units
         if month % 3 == 0 and month // 12 >= newest and month + 1 in units and month + 2 in units
-        if units[month] + units[month + 1] > 0
     ]
-    return float(np.mean(ratios)) if len(ratios) >= 4 else None
+    above = sum(last > mean for last, mean in quarters)
+    before = sum(mean for _, mean in quarters)
+    if len(quarters) < 4 or above < 0.75 * len(quarters) or not before:
+        return None
+    return sum(last for last, _ in quarters) / before
 
 
 # Words
@@ -367,6 +377,12 @@ def title(content: Seasons) -> str:
     if found is None:
         return _plain_title(line, about, figures)
     when = _months_text(found, figures)
+    if found.low < 0 < found.high and found.high - found.low > TELLING:
+        return shortest(
+            f"{about}, {when}: unnamed cars leave open whether they grew on a year before",
+            f"{about}, {when}: unnamed cars leave the change open",
+            f"{when}: unnamed cars leave open whether they grew on a year before",
+        )
     grown = f"{_change_text(found)} in {when} on a year before"
     step = _step_text(content)
     return shortest(
@@ -517,7 +533,7 @@ def notes(content: Seasons, *, asked: Selection) -> tuple[str, ...]:
         if wave is not None and wave > WAVE:
             whose = f"{line.name}: the" if len(drawn) > 1 else "The"
             said.append(
-                f"{whose} last month of a quarter has on average {wave:.1f} times the mean of its first two: "
+                f"{whose} last months of quarters have {wave:.1f} times the mean of their first two: "
                 "deliveries come in waves."
             )
     said += _season_notes(content)

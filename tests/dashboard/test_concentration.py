@@ -332,5 +332,5 @@ def test_real_figures_are_drawn_with_a_title_that_fits(bundled_engine: Engine, q
 
 def test_china_is_too_open_to_tell(bundled_engine: Engine) -> None:
     assert read(bundled_engine, "market=CN&until=2026-06").title == (
-        "Chinese BEVs: HHI between 321 and 4,564; 53.7 % unnamed, too much to tell"
+        "Chinese BEVs: HHI 321 to 4,564, 12 months to Jun 2026; 53.7 % unnamed, too much to tell"
     )

@@ -187,3 +187,12 @@ def test_whatever_is_asked_is_drawn_truly_or_refused_with_a_way_on_that_is_drawn
     bundled_engine: Engine, selection: Selection
 ) -> None:
     holds(bundled_engine, DUEL_MODELS, selection)
+
+
+def test_who_has_no_model_chosen_keeps_all_of_its(empty_engine: Engine) -> None:
+    record = {"Tesla|Model Y": 90, "Tesla|Model 3": 40, "BYD|Seal": 30, "BYD|Dolphin": 20}
+    fill(empty_engine, {"DE": {"2026-01": record}})
+    reading = read(empty_engine, "window=none&models=tesla-model-y")
+    named = {side.name: [entry.name for entry in side.entries] for side in reading.content.sides}
+    assert named == {"BYD": ["Seal", "Dolphin"], "Tesla": ["Model Y"]}
+    assert not any("no model" in text.lower() for text in (reading.title, *reading.notes))

@@ -375,3 +375,19 @@ def test_a_refusal_of_all_markets_keeps_its_kind(empty_engine: Engine) -> None:
 def test_a_window_that_years_do_not_have_is_the_year(empty_engine: Engine) -> None:
     fill_totals(empty_engine, {"DE": months("2025-01", 20, 100)})
     assert tiles(read(empty_engine, "grain=year&window=3m")) == {"DE": ("20.0 %", "", "2025")}
+
+
+def test_the_change_on_the_year_is_there_while_the_figure_is(bundled_engine: Engine) -> None:
+    with bundled_engine.connect() as connection:
+        selection = Selection.from_query("market=CA,US", defaults=MARKET_MAP.defaults)
+        late = MARKET_MAP.load(connection, selection, today=date(2026, 11, 22))
+    assert {code: change for code, (_, change, _) in tiles(late).items()} == {"CA": "−3.8 pp", "US": "−0.8 pp"}
+
+
+def test_only_markets_on_the_map_are_waited_for(empty_engine: Engine) -> None:
+    fill(empty_engine, {"DE": {"2026-06": {"Tesla": 10}}, "FR": {"2020-06": {"Tesla": 10}}})
+    with empty_engine.connect() as connection:
+        selection = Selection.from_query("makers=tesla&window=none", defaults=MARKET_MAP.defaults)
+        reading = MARKET_MAP.load(connection, selection, today=date(2026, 12, 1))
+    assert set(tiles(reading)) == {"DE"}
+    assert reading.badge.reason.startswith("Newer figures of Germany were due")

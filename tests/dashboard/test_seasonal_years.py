@@ -274,7 +274,7 @@ def test_waves_of_deliveries_are_told_where_they_are(empty_engine: Engine) -> No
     wave = {f"2025-{n:02d}": {"Tesla": 200 if n % 3 == 0 else 100} for n in range(1, 13)}
     even = {f"2025-{n:02d}": {"Tesla": 120 if n % 3 == 0 else 100} for n in range(1, 13)}
     fill(empty_engine, {"DE": wave, "NO": even})
-    said = "The last month of a quarter has on average 2.0 times the mean of its first two: deliveries come in waves."
+    said = "The last months of quarters have 2.0 times the mean of their first two: deliveries come in waves."
     assert said in read(empty_engine).notes
     assert not any("waves" in note for note in read(empty_engine, "market=NO").notes)
 
@@ -395,3 +395,21 @@ def test_real_figures_are_drawn_with_a_title_that_fits(bundled_engine: Engine, q
 
 def test_german_battery_cars_grew_in_the_first_half_of_2026(bundled_engine: Engine) -> None:
     assert read(bundled_engine, "until=2026-06").title == "German BEVs: +48.0 % in Jan to Jun 2026 on a year before"
+
+
+def test_one_quarter_makes_no_wave(empty_engine: Engine) -> None:
+    cars = {f"2025-{n:02d}": {"Tesla": 100} for n in range(1, 13)} | {"2025-03": {"Tesla": 9000}}
+    fill(empty_engine, {"DE": cars})
+    assert not any("waves" in note for note in read(empty_engine).notes)
+
+
+def test_a_chinese_january_alone_is_no_year_so_far(empty_engine: Engine) -> None:
+    fill(empty_engine, {"CN": {**months(2024, "2025-12"), "2026-01": {"Tesla": 10}}})
+    assert "2025 on a year before" in read(empty_engine, "market=CN").title
+
+
+def test_a_change_that_unnamed_cars_leave_open_is_no_finding(empty_engine: Engine) -> None:
+    record = {f"{year}-01": {"Tesla|Model Y": 10 + year % 2, "BYD|Seal": 10, "other": 80} for year in (2025, 2026)}
+    fill(empty_engine, {"DE": record})
+    title = read(empty_engine, "makers=tesla").title
+    assert title == "Tesla, German BEVs, Jan 2026: unnamed cars leave open whether they grew on a year before"
