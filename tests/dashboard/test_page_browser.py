@@ -26,7 +26,9 @@ from dashboard import pictures, style
 from dashboard.app import create_app
 from dashboard.charts.chart import Reading
 from dashboard.charts.market_share import MARKET_SHARE
-from dashboard.pages.market import MARKET
+from dashboard.pages.front import FRONT, PRESETS
+from dashboard.pages.head_to_head import HEAD_TO_HEAD
+from dashboard.pages.market import MARKET as MARKET_PAGE
 from dashboard.pages.page import Page as Board
 from dashboard.selection import Incomparable, Measure, Selection, Window
 from dashboard.style import INK, Figure, Look
@@ -58,6 +60,11 @@ def without_windows(connection: Connection, selection: Selection, *, today: date
     return MARKET_SHARE.load(connection, selection, today=today)
 
 
+MARKET = replace(MARKET_PAGE, charts=(MARKET_SHARE,))
+"""The Market page with its first chart alone."""
+
+ALL_OF_MARKET = replace(MARKET_PAGE, path="/all-of-market", name="All")
+
 CELLS = replace(MARKET_SHARE, slug="cells", name="Cells", question="Which?", draw=heat_map, receipts=None)
 NORWAY = Selection(market=("NO",), measure=Measure.UNITS)
 STRICT = replace(
@@ -78,7 +85,7 @@ NAVIGATION = tuple(replace(MARKET, path=f"/{name[:4].lower().strip()}", name=nam
 @pytest.fixture(scope="module")
 def site(bundled_engine: Engine) -> Iterator[str]:
     """The address of an app on the bundled figures, with a page of three cards."""
-    app = create_app(bundled_engine, pages=(MARKET, *NAVIGATION, BOARD))
+    app = create_app(bundled_engine, pages=(MARKET, *NAVIGATION, BOARD, ALL_OF_MARKET, HEAD_TO_HEAD, FRONT))
     server = make_server("127.0.0.1", 0, app.server, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -578,7 +585,7 @@ def test_a_phone_has_all_pages_in_one_line_and_the_present_one_in_sight(reader: 
     page = reader.opens("/made-up")
     headings(reader)
     links = page.locator(".site-header nav a")
-    assert links.count() == 7
+    assert links.count() == 10
     boxes = [link.bounding_box() for link in links.all()]
     assert len({round(box["y"]) for box in boxes if box}) == 1
     assert all(box["height"] < 45 for box in boxes if box)
@@ -587,3 +594,27 @@ def test_a_phone_has_all_pages_in_one_line_and_the_present_one_in_sight(reader: 
     links.first.focus()
     expect(links.first).to_be_in_viewport(ratio=0.9)
     assert page.locator("#strict .key").inner_text()
+
+
+# The pages as they are
+
+
+@pytest.mark.parametrize("page", [ALL_OF_MARKET, HEAD_TO_HEAD], ids=lambda page: page.name)
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_card_of_a_page_is_drawn_within_the_screen(reader: Reader, page: Board, width: int) -> None:
+    reader.page.set_viewport_size({"width": width, "height": 900})
+    reader.opens(page.path)
+    assert len(headings(reader)) == len(page.charts) >= 4
+    for chart in page.charts:
+        expect(reader.page.locator(f"#{chart.slug} .main-svg").first).to_be_visible()
+    assert reader.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_question_leads_to_its_chart_by_keyboard_alone(reader: Reader) -> None:
+    page = reader.opens("/")
+    first = PRESETS[0]
+    link = page.get_by_role("link", name=first.question)
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"{re.escape(first.link)}$"))
+    expect(page.locator(f"#{first.chart} .main-svg").first).to_be_visible()
