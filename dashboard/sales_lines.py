@@ -7,10 +7,10 @@ puts periods and windows together, and gives for each entity its value with low 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,17 @@ from dashboard.metrics import (
     window_opening,
 )
 from dashboard.precedence import PUBLISHED_AS, OfMarket
-from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Refusal, Selection, Window
+from dashboard.selection import (
+    BasisChoice,
+    By,
+    InvalidSelection,
+    Measure,
+    NotPublished,
+    PowertrainChoice,
+    Refusal,
+    Selection,
+    Window,
+)
 from db import Connection, queries
 from db.queries import Citation, Dataset, Nouns
 from db.vocabulary import ALL, OTHER, Basis, Grain, Powertrain, VehicleScope
@@ -266,15 +276,7 @@ def _way_on(
     tried = {selection}
 
     def followed(candidate: Selection | None) -> Selection | None:
-        while candidate is not None and candidate not in tried:
-            tried.add(candidate)
-            try:
-                _answer(connection, candidate, measures=measures, scope=scope)
-            except Refusal as refused:
-                candidate = refused.nearest
-            else:
-                return candidate
-        return None
+        return leading_on(partial(_answer, connection, measures=measures, scope=scope), candidate, tried=tried)
 
     found = followed(nearest)
     if found is None:
@@ -282,6 +284,26 @@ def _way_on(
         candidates = _plainest(connection, selection, markets=list(markets), scope=scope)
         found = next((each for each in map(followed, candidates) if each is not None), None)
     return found
+
+
+def leading_on(
+    ask: Callable[[Selection], object], candidate: Selection | None, *, tried: set[Selection]
+) -> Selection | None:
+    """Where refusals lead one after another from a candidate, until `ask` answers; None where they end.
+
+    What is in `tried` is not asked again, and what is asked is added to it.
+    """
+    while candidate is not None and candidate not in tried:
+        tried.add(candidate)
+        try:
+            ask(candidate)
+        except Refusal as refused:
+            candidate = refused.nearest
+        except InvalidSelection:
+            return None
+        else:
+            return candidate
+    return None
 
 
 def _plainest(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -11,12 +12,11 @@ import numpy as np
 from dashboard import metrics, style
 from dashboard.claims import GRAIN_MONTHS
 from dashboard.metrics import Gap, Lead
-from dashboard.sales_lines import Line, MarketFigures, maker_name
+from dashboard.sales_lines import Line, MarketFigures, leading_on, maker_name
 from dashboard.selection import (
     BasisChoice,
     By,
     Incomparable,
-    InvalidSelection,
     Measure,
     NotPublished,
     PowertrainChoice,
@@ -146,29 +146,9 @@ def answered(
     except Refusal as refused:
         tried = {selection}
         candidates = (refused.nearest, *others)
-        ways = (_leading_on(connection, each, ask=ask, tried=tried) for each in candidates if each is not None)
+        ways = (leading_on(partial(ask, connection), each, tried=tried) for each in candidates)
         refused.nearest = next((each for each in ways if each is not None), None)
         raise
-
-
-def _leading_on(
-    connection: Connection,
-    candidate: Selection | None,
-    *,
-    ask: Callable[[Connection, Selection], Found],
-    tried: set[Selection],
-) -> Selection | None:
-    while candidate is not None and candidate not in tried:
-        tried.add(candidate)
-        try:
-            ask(connection, candidate)
-        except Refusal as refused:
-            candidate = refused.nearest
-        except InvalidSelection:
-            return None
-        else:
-            return candidate
-    return None
 
 
 def plainer(selection: Selection, defaults: Selection) -> Iterator[Selection]:
