@@ -202,7 +202,10 @@ def document(
 ) -> dict[str, Any]:
     """A reading as plain values: what the page prints, the rows, and the receipts that each row names by number."""
     selection = reading.selection
-    receipts, of_row = _receipts(connection, reading, rows) if chart.receipts else ([], [[]] * len(rows))
+    if chart.row_receipts:
+        receipts, of_row = _receipts_of_records(chart.row_receipts(connection, reading), rows=len(rows))
+    else:
+        receipts, of_row = _receipts(connection, reading, rows) if chart.receipts else ([], [[]] * len(rows))
     values = {
         name: [_json_number(value) for value in rows[name].tolist()]
         if rows[name].dtype.kind in "fi"
@@ -237,6 +240,23 @@ def json_text(document: dict[str, Any]) -> str:
 def _json_number(value: float) -> float | int | None:
     text = _number(value)
     return None if not text else float(text) if "." in text else int(text)
+
+
+_RECEIPT = ("source", "file", "known_from", "known_on", "sha256", "obtained", "origin_url", "text", "urls")
+"""What identifies a receipt."""
+
+
+def _receipts_of_records(claims: pd.DataFrame, *, rows: int) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
+    """Every receipt once, and for each row those it rests on, from claims that say which row they are behind."""
+    numbers: dict[tuple[str, ...], int] = {}
+    lines: list[dict[int, set[int]]] = [defaultdict(set) for _ in range(rows)]
+    for claim in claims.to_dict("records"):
+        number = numbers.setdefault(tuple(str(claim[name]) for name in _RECEIPT), len(numbers))
+        lines[claim["row"]][number].add(int(claim["line"]))
+    receipts = [dict(zip(_RECEIPT, key, strict=True)) for key in numbers]
+    return [{**receipt, "urls": receipt["urls"].split()} for receipt in receipts], [
+        [{"receipt": number, "lines": sorted(found)} for number, found in sorted(of_row.items())] for of_row in lines
+    ]
 
 
 def _receipts(
@@ -279,15 +299,14 @@ def _receipts(
     )
     receipts: list[dict[str, Any]] = []
     numbers: dict[tuple[str, ...], int] = {}
-    kept = ("source", "file", "known_from", "known_on", "sha256", "obtained", "origin_url", "text", "urls")
     # By basis, powertrain, market, maker, model and first month: the number of the receipt, the line, the source, the
     # month after.
     lines: dict[tuple[str, str, str, str, str, int], list[tuple[int, int, str, int]]] = defaultdict(list)
     for claim in claims.to_dict("records"):
-        key = tuple(str(claim[name]) for name in kept)
+        key = tuple(str(claim[name]) for name in _RECEIPT)
         if key not in numbers:
             numbers[key] = len(receipts)
-            receipts.append({**dict(zip(kept, key, strict=True)), "urls": claim["urls"].split()})
+            receipts.append({**dict(zip(_RECEIPT, key, strict=True)), "urls": claim["urls"].split()})
         month = _month(claim["period_start"])
         place = (numbers[key], int(claim["line"]), str(claim["source_slug"]), month + GRAIN_MONTHS[claim["grain"]])
         counts = claim["basis"], claim["powertrain"], claim["market"]

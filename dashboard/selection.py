@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
-from db.vocabulary import Basis, Grain, Word
+from db.vocabulary import AttachBasis, Basis, Grain, PriceKind, RangeCycle, Word
 
 
 class BasisChoice(Word):
@@ -128,11 +128,11 @@ class Selection:
     currency: str = "local"
     tax: Tax | None = None
     real: Real = Real.NOMINAL
-    price_kind: str | None = None
+    price_kind: PriceKind | None = None
     date: date | None = None
     segment: str | None = None
-    cycle: str | None = None
-    attach_basis: str | None = None
+    cycle: RangeCycle | None = None
+    attach_basis: AttachBasis | None = None
     region: str | None = None
     compare: str | None = None
     scenario: str | None = None
@@ -198,7 +198,8 @@ def _word(kind: type[StrEnum], *, optional: bool = False) -> Callable[[str, str]
         if optional and not value:
             return None
         for word in kind:
-            if word.value.lower() == value.lower():
+            # A link may join the parts of a word by hyphens, as slugs do.
+            if word.value.lower().replace("-", "_") == value.lower().replace("-", "_"):
                 return word
         raise InvalidSelection(f"{name}={value[:40]} is unknown", name=name, valid=tuple(word.value for word in kind))
 
@@ -281,11 +282,11 @@ _PARSERS: Mapping[str, Callable[[str, str], Any]] = {
     "currency": _currency,
     "tax": _word(Tax, optional=True),
     "real": _word(Real),
-    "price_kind": _slug,
+    "price_kind": _word(PriceKind, optional=True),
     "date": _day,
     "segment": _slug,
-    "cycle": _slug,
-    "attach_basis": _slug,
+    "cycle": _word(RangeCycle, optional=True),
+    "attach_basis": _word(AttachBasis, optional=True),
     "region": _slug,
     "compare": _slug,
     "scenario": _slug,

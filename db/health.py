@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass, fields
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, and_, case, func, or_, select
+from sqlalchemy import Connection, Engine, Table, and_, case, func, literal, or_, select
 
 from db.queries import next_due
 from db.schema import (
+    RECORDS,
     cross_check,
     cross_check_difference,
     maker_group,
@@ -73,6 +74,19 @@ class Expected:
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """How many records of one kind a source states (see `schema.RECORDS`), and how many with those it has replaced.
+
+    `last_period` is the first day of their latest month, None where they are of no periods.
+    """
+
+    table: str
+    figures: int
+    figures_all_vintages: int
+    last_period: date | None = None
+
+
+@dataclass(frozen=True)
 class Rows:
     """What became of the rows of the files that a source's figures stand on."""
 
@@ -116,12 +130,13 @@ class SourceHealth:
     rejected_rows: int
     refused_files: int
     stated: tuple[Stated, ...]
+    recorded: tuple[Recorded, ...]
     figures_all_vintages: int
 
     @property
     def figures(self) -> int:
-        """How many figures it states."""
-        return sum(each.figures for each in self.stated)
+        """How many figures and records it states."""
+        return sum(each.figures for each in self.stated) + sum(each.figures for each in self.recorded)
 
     @property
     def markets(self) -> tuple[Expected, ...]:
@@ -133,8 +148,13 @@ class SourceHealth:
 
     @property
     def latest(self) -> Expected | None:
-        """The market that it tells about furthest, the one due first among equals; None where it has no periods."""
-        return min(self.markets, key=lambda each: (-each.published_to.toordinal(), each.next_due), default=None)
+        """The market that it tells about furthest, the one due first among equals; None where it has no periods.
+
+        Monthly records, such as exchange rates, are of no one market: its code and name are empty.
+        """
+        monthly = (_expected_month(each, self.source.lag_days) for each in self.recorded)
+        found = [*self.markets, *(each for each in monthly if each)]
+        return min(found, key=lambda each: (-each.published_to.toordinal(), each.next_due), default=None)
 
     def is_overdue(self, *, on: date) -> bool:
         """Whether nothing newer has come by a day on which the next period usually is there."""
@@ -168,6 +188,21 @@ def _expected(stated: Sequence[Stated], lag_days: int) -> Expected:
     )
 
 
+def _expected_month(of: Recorded, lag_days: int) -> Expected | None:
+    if of.last_period is None:
+        return None
+    months = of.last_period.year * 12 + of.last_period.month
+    published_to = date(months // 12, months % 12 + 1, 1)
+    return Expected(
+        market="",
+        market_name="",
+        last_period=of.last_period,
+        published_to=published_to,
+        grain=Grain.MONTH,
+        next_due=next_due(published_to, Grain.MONTH, lag_days=lag_days),
+    )
+
+
 def source_health(
     connection: Connection, *, as_of: date | None = None, markets: Sequence[str] = ()
 ) -> tuple[SourceHealth, ...]:
@@ -175,6 +210,7 @@ def source_health(
     markets only, where any are named."""
     days = _days_of_own_history(connection, as_of)
     stated, vintages = _stated(connection, as_of, markets)
+    recorded = _recorded(connection, as_of)
     files = _files(connection, as_of)
     refused = Counter(row.source for row in refused_files(connection, as_of=as_of) if not row.is_replaced)
     found = []
@@ -205,7 +241,9 @@ def source_health(
                 rejected_rows=sum(file.rows_rejected for file in loaded),
                 refused_files=refused[row.slug],
                 stated=tuple(of_source),
-                figures_all_vintages=vintages[row.id],
+                recorded=tuple(recorded.get(row.id, ())),
+                figures_all_vintages=vintages[row.id]
+                + sum(each.figures_all_vintages for each in recorded.get(row.id, ())),
             )
         )
     return tuple(found)
@@ -237,15 +275,34 @@ def _days_of_own_history(connection: Connection, as_of: date | None) -> dict[int
         if as_of is not None:
             query = query.where(table.c.known_from <= as_of)
         _later(latest, connection.execute(query).tuples().all())
-    query = (
-        select(maker_group.c.source_id, func.max(maker_group.c.known_from))
-        .where(maker_group.c.source_id.in_(own))
-        .group_by(maker_group.c.source_id)
-    )
-    if as_of is not None:
-        query = query.where(maker_group.c.known_from <= as_of)
-    _later(latest, connection.execute(query).tuples().all())
+    for table in (maker_group, *RECORDS):
+        of_source = (
+            select(table.c.source_id, func.max(table.c.known_from))
+            .where(table.c.source_id.in_(own))
+            .group_by(table.c.source_id)
+        )
+        if as_of is not None:
+            of_source = of_source.where(table.c.known_from <= as_of)
+        _later(latest, connection.execute(of_source).tuples().all())
     return latest
+
+
+def _recorded(connection: Connection, as_of: date | None) -> dict[int, list[Recorded]]:
+    """By source: the records of each kind that it states as known on a day."""
+    found: dict[int, list[Recorded]] = defaultdict(list)
+    for table in RECORDS:
+        stands = table.c.known_to == OPEN_END
+        if as_of is not None:
+            stands = and_(table.c.known_from <= as_of, table.c.known_to > as_of)
+        last = func.max(case((stands, table.c.period_start))) if "period_start" in table.c else literal(None)
+        query = select(table.c.source_id, func.sum(case((stands, 1), else_=0)), func.count(), last)
+        if as_of is not None:
+            query = query.where(table.c.known_from <= as_of)
+        for source_id, figures, claims, last_period in connection.execute(query.group_by(table.c.source_id)).tuples():
+            found[source_id].append(
+                Recorded(table=table.name, figures=int(figures), figures_all_vintages=claims, last_period=last_period)
+            )
+    return found
 
 
 def _later(latest: dict[int, date], found: Sequence[tuple[int, date]]) -> None:
@@ -404,9 +461,9 @@ def status(engine: Engine, *, on: date) -> dict[str, Any]:
     `sources`: for each its description, `bases`, `snapshots` (how many), `last_snapshot` (day), `figures` as known now
     and `figures_all_vintages`, `last_period`, `next_due` (days; None where it has no periods) and `overdue`, `rows` of
     the files that stand (accepted, rejected, out_of_scope, duplicate), `rejected_rows` of all files ever loaded,
-    `markets` (market, basis, powertrain, grain, first_period, last_period, figures), `late_markets` (market,
-    last_period, next_due), `rejections` of the files that stand and `refused` files (known_on, file, line, column,
-    value, reason).
+    `records` (how many of which kind), `markets` (market, basis, powertrain, grain, first_period, last_period,
+    figures), `late_markets` (market, last_period, next_due), `rejections` of the files that stand and `refused` files
+    (known_on, file, line, column, value, reason).
     """
     ready(engine)
     with explained(engine), engine.connect() as connection:
@@ -444,6 +501,7 @@ def _source_status(
         "overdue": of.is_overdue(on=on),
         "rows": asdict(of.rows),
         "rejected_rows": of.rejected_rows,
+        "records": {each.table: each.figures for each in of.recorded},
         "markets": [
             {
                 "market": each.market,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Engine, Select, String, Table, and_, case, cast, func, or_, select
 
-from db.schema import event as event_table
+from db import records as record_tables
 from db.schema import (
+    RECORDS,
     evidence,
     maker,
     maker_group,
@@ -28,6 +29,7 @@ from db.schema import (
     snapshot,
     source,
 )
+from db.schema import event as event_table
 from db.schema import model as model_table
 from db.store import explained, ready
 from db.vocabulary import (
@@ -191,7 +193,7 @@ def sales_figures(
     files = {(row[0], row[1]) for row in told}
     return Dataset(
         frame=frame,
-        citations=_citations(connection, sorted(files), frame, as_of=as_of) if len(frame) else (),
+        citations=citations(connection, files, _latest_day(frame), as_of=as_of) if len(frame) else (),
         as_of=as_of,
         remarks=_remarks(connection, frame["evidence_id"].unique().tolist()),
     )
@@ -336,6 +338,124 @@ def receipts(
     if model is not None:
         query = query.where(series.c.model == model)
     return _frame(connection, query)
+
+
+def records(connection: Connection, table: str, *, as_of: date | None = None, **only: Collection[Any]) -> pd.DataFrame:
+    """The rows of a table of `schema.RECORDS` as known on `as_of` (None: now), in the order of its key.
+
+    Columns: its key and values, url, note, known_from, known_estimated, source (slug), source_id, file, line,
+    snapshot_id. Days are `date`, what is not stated is None or NaN, words are text. `only` keeps the rows whose column
+    has one of the given values. Cost follows the rows that are kept.
+    """
+    of = record_tables.table(table)
+    names = [name for name in of.info["fields"] if name not in ("line", "known_estimated")]
+    query = (
+        select(
+            *(of.c[name] for name in (*names, "known_from", "known_estimated")),
+            source.c.slug.label("source"),
+            *(of.c[name] for name in ("source_id", "file", "line", "snapshot_id")),
+        )
+        .join(source, source.c.id == of.c.source_id)
+        .where(*(of.c[name].in_(list(values)) for name, values in only.items()), _known(of, as_of))
+        .order_by(*(of.c[name] for name in of.info["key"]), source.c.precedence)
+    )
+    result = connection.execute(query)
+    frame = pd.DataFrame(result.all(), columns=list(result.keys()), dtype=object)
+    for name in frame.columns:
+        kind = of.c[name].type.python_type if name in of.c else str
+        if kind in (float, int, bool) and not frame[name].isna().any():
+            frame[name] = frame[name].astype(kind)
+        elif kind in (float, int):
+            frame[name] = frame[name].astype(float)
+        elif kind is not date:
+            frame[name] = [str(value) for value in frame[name]]
+    return frame
+
+
+@dataclass(frozen=True)
+class Names:
+    """What markets (by code), makers and models (by slug) are called, whether or not there are figures of them."""
+
+    markets: dict[str, str]
+    makers: dict[str, str]
+    models: dict[str, str]
+
+    @property
+    def makers_and_models(self) -> dict[str, str]:
+        """Both in one: no slug is a maker's and a model's."""
+        return {**self.models, **self.makers}
+
+
+def names(connection: Connection) -> Names:
+    """The names of all markets, makers and models."""
+    return Names(
+        markets=dict(connection.execute(select(market.c.code, market.c.name)).tuples().all()),
+        makers=dict(connection.execute(select(maker.c.slug, maker.c.name)).tuples().all()),
+        models=dict(connection.execute(select(model_table.c.slug, model_table.c.name)).tuples().all()),
+    )
+
+
+def price_nouns(connection: Connection, *, as_of: date | None = None) -> Names:
+    """The markets, makers and models of which a price is known."""
+    of = record_tables.table("price")
+    known = connection.execute(select(of.c.market, of.c.maker, of.c.model).where(_known(of, as_of)).distinct()).all()
+    all_names = names(connection)
+    return Names(
+        markets={code: all_names.markets[code] for code in sorted({row.market for row in known})},
+        makers={slug: all_names.makers[slug] for slug in sorted({row.maker for row in known})},
+        models={slug: all_names.models[slug] for slug in sorted({row.model for row in known})},
+    )
+
+
+def record_citations(connection: Connection, *frames: pd.DataFrame, as_of: date | None = None) -> tuple[Citation, ...]:
+    """The publishers' tables behind the rows of frames of `records`, each once."""
+    files = {key for frame in frames for key in zip(frame["source_id"], frame["file"], strict=True)}
+    published: dict[str, date] = {}
+    for frame in frames:
+        for slug, day in zip(frame["source"], frame["known_from"], strict=True):
+            published[slug] = max(published.get(slug, day), day)
+    return citations(connection, files, published, as_of=as_of) if files else ()
+
+
+def record_receipts(connection: Connection, rows: pd.DataFrame) -> pd.DataFrame:
+    """The receipts of some rows of `records`, to which the caller has added `day`, `about` and `stated`.
+
+    `day` (a date) and `about` say what a row is of, `stated` what it claims, in words. Columns: these as text, and as
+    `receipts`: source (title), source_slug, file, line, text (the note), urls, known_from, known_on, sha256, obtained,
+    origin_url.
+    """
+    query = (
+        select(
+            snapshot.c.id,
+            source.c.title,
+            snapshot.c.known_on,
+            snapshot.c.sha256,
+            snapshot.c.obtained,
+            snapshot.c.origin_url,
+        )
+        .join(source, source.c.id == snapshot.c.source_id)
+        .where(snapshot.c.id.in_({int(number) for number in rows["snapshot_id"]}))
+    )
+    read_from = {number: rest for number, *rest in connection.execute(query).tuples()}
+    told = [read_from[number] for number in rows["snapshot_id"]]
+    return pd.DataFrame(
+        {
+            "period_start": [day.isoformat() for day in rows["day"]],
+            "about": rows["about"].tolist(),
+            "stated": rows["stated"].tolist(),
+            "source": [title for title, *_ in told],
+            "source_slug": rows["source"].tolist(),
+            "file": rows["file"].tolist(),
+            "line": rows["line"].tolist(),
+            "text": rows["note"].tolist(),
+            "urls": rows["url"].tolist(),
+            "known_from": [day.isoformat() for day in rows["known_from"]],
+            "known_on": [known_on.isoformat() for _, known_on, *_ in told],
+            "sha256": [sha256 for _, _, sha256, *_ in told],
+            "obtained": [str(obtained) for *_, obtained, _ in told],
+            "origin_url": [url for *_, url in told],
+        }
+    )
 
 
 def last_snapshot(engine: Engine) -> date | None:
@@ -519,10 +639,18 @@ def _as_date(stored: str | date) -> date:
     return stored if isinstance(stored, date) else date.fromisoformat(stored)
 
 
-def _citations(
-    connection: Connection, files: Iterable[tuple[int, str]], frame: pd.DataFrame, *, as_of: date | None
+def _latest_day(frame: pd.DataFrame) -> dict[str, date]:
+    """By source: the latest day since when one of a frame's claims is known."""
+    latest = frame.groupby("source", observed=True)["known_from"].max()
+    return {str(slug): _EPOCH + timedelta(days=int(day)) for slug, day in latest.items()}
+
+
+def citations(
+    connection: Connection, files: Collection[tuple[int, str]], published: Mapping[str, date], *, as_of: date | None
 ) -> tuple[Citation, ...]:
-    wanted = list(files)
+    """The publishers' tables that claims come from: the files by source id and name, and by the source's slug the
+    latest day since when one of the claims is known."""
+    wanted = sorted(files)
     is_own_history = snapshot.c.obtained.in_((Obtained.CURATED, Obtained.IMPORTED))
     own_history = func.max(case((is_own_history, 1), else_=0)).label("own_history")
     query = (
@@ -538,7 +666,6 @@ def _citations(
     )
     if as_of is not None:
         query = query.where(or_(is_own_history, snapshot.c.known_on <= as_of))
-    published = frame.groupby("source", observed=True)["known_from"].max()
     return tuple(
         Citation(
             slug=row.slug,
@@ -547,14 +674,14 @@ def _citations(
             url=row.url,
             licence=row.licence,
             licence_url=row.licence_url,
-            known_on=_EPOCH + timedelta(days=int(published[row.slug])) if row.own_history else row.known_on,
+            known_on=published[row.slug] if row.own_history else row.known_on,
             warning=row.warning,
             states=str(row.states),
             precedence=row.precedence,
             lag_days=row.lag_days,
         )
         for row in connection.execute(query)
-        if row.slug in published.index
+        if row.slug in published
     )
 
 
@@ -587,7 +714,8 @@ class History:
 
     `snapshots`: file, known_on, sha256, bytes, origin_url, rows_out_of_scope, rows_duplicate. `rejections`: file,
     known_on, line, column, value, reason. `sales`: file, the series' members, period_start, known_from, known_to,
-    units, line, evidence; `penetration` likewise with share. `groups`: file, maker, group_slug, group_name, valid_from,
+    units, line, evidence; `penetration` likewise with share. `records`: by table its fields with file, known_from and
+    known_to. `groups`: file, maker, group_slug, group_name, valid_from,
     valid_to, known_from, known_to, line. `names`:
     kind (maker or model), slug, maker, name. Rows are ordered: equal databases give equal frames.
     """
@@ -597,6 +725,7 @@ class History:
     sales: pd.DataFrame
     penetration: pd.DataFrame
     groups: pd.DataFrame
+    records: dict[str, pd.DataFrame]
     names: pd.DataFrame
 
 
@@ -683,6 +812,19 @@ def history(engine: Engine, slug: str) -> History:
             .where(of_source)
             .order_by(maker_group.c.file, maker_group.c.maker, maker_group.c.known_from),
         )
+        told = {
+            table.name: _frame(
+                connection,
+                select(
+                    *(table.c[name] for name in ("file", *table.info["fields"], "known_from", "known_to")),
+                )
+                .join(source, source.c.id == table.c.source_id)
+                .where(of_source)
+                .order_by(table.c.file, *(table.c[name] for name in table.info["key"]), table.c.known_from),
+            )
+            for table in RECORDS
+        }
+        told = {name: frame for name, frame in told.items() if len(frame)}
         makers = dict(connection.execute(select(maker.c.slug, maker.c.name)).tuples().all())
         models = {
             slug: (of, name)
@@ -690,8 +832,11 @@ def history(engine: Engine, slug: str) -> History:
                 select(model_table.c.slug, model_table.c.maker, model_table.c.name)
             ).tuples()
         }
-    used_makers = sorted({*claims["maker"], *groups["maker"]} - {ALL, OTHER})
-    used_models = sorted({*claims["model"]} - {ALL, OTHER})
+    named = {
+        kind: {each for frame in told.values() if kind in frame for each in frame[kind]} for kind in ("maker", "model")
+    }
+    used_makers = sorted({*claims["maker"], *groups["maker"], *named["maker"]} - {ALL, OTHER})
+    used_models = sorted({*claims["model"], *named["model"]} - {ALL, OTHER})
     names = [("maker", slug, "", makers[slug]) for slug in used_makers]
     names += [("model", slug, *models[slug]) for slug in used_models]
     return History(
@@ -700,6 +845,7 @@ def history(engine: Engine, slug: str) -> History:
         sales=claims,
         penetration=penetrations,
         groups=groups,
+        records=told,
         names=pd.DataFrame(names, columns=["kind", "slug", "maker", "name"]),
     )
 
@@ -712,5 +858,5 @@ def _frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:
         if len(frame) and isinstance(frame[name].iloc[0], date):
             frame[name] = [value.isoformat() for value in frame[name]]
         elif frame[name].dtype == object:
-            frame[name] = [str(value) for value in frame[name]]
+            frame[name] = ["" if value is None else str(value) for value in frame[name]]
     return frame

@@ -10,9 +10,11 @@ no others, however much else is stored.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -30,20 +32,26 @@ from sqlalchemy import (
 )
 
 from db.vocabulary import (
+    AttachBasis,
     Basis,
+    Billing,
     Cadence,
     DatePrecision,
+    Evidence,
     Grain,
     MarketKind,
     Obtained,
     Powertrain,
+    PriceKind,
+    RangeCycle,
     SnapshotStatus,
     States,
+    TaxIncluded,
     VehicleScope,
     Word,
 )
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Raised with every change of this file: a database of another version is refused with the advice to rebuild it."""
 
 metadata = MetaData(
@@ -65,7 +73,7 @@ def _word(kind: type[Word], name: str) -> Enum:
         native_enum=False,
         create_constraint=True,
         values_callable=lambda words: [word.value for word in words],
-        length=24,
+        length=32,
     )
 
 
@@ -248,6 +256,229 @@ maker_group = Table(
     CheckConstraint("known_from < known_to", name="known_for_at_least_a_day"),
     CheckConstraint("valid_from < valid_to", name="valid_for_at_least_a_day"),
 )
+
+
+def _record(
+    name: str,
+    *key: Column[Any],
+    values: Sequence[Column[Any]],
+    checks: Sequence[CheckConstraint] = (),
+    by_address: bool = False,
+) -> Table:
+    """A table of claims that are no figures of a series: what a row is about (`key`), and what is claimed of it.
+
+    Each row says besides where it stands in its file, since when it is known, and at which address it can be read;
+    with `by_address` two addresses that tell the same thing are two rows. `info` has the names of `key` and `values`,
+    and under `fields` the order of a row of `store.Contents.records`.
+    """
+    about = (*(column.name for column in key), *(("url",) if by_address else ()))
+    said = tuple(column.name for column in values)
+    fields = (*about, *said, *(() if by_address else ("url",)), "note", "known_estimated", "line")
+    return Table(
+        name,
+        metadata,
+        Column("source_id", ForeignKey("source.id"), primary_key=True),
+        Column("file", Text, primary_key=True),
+        *key,
+        Column("known_to", Date, primary_key=True),
+        *_claimed_at(),
+        Column("known_estimated", Boolean, nullable=False, comment="since when it is known is inferred, not printed"),
+        *values,
+        Column("url", Text, primary_key=by_address, nullable=False, comment="where it can be read"),
+        Column("note", Text, nullable=False, comment="what a reader of it must know"),
+        CheckConstraint("known_from < known_to", name="known_for_at_least_a_day"),
+        *checks,
+        info={"key": about, "values": said, "fields": fields},
+    )
+
+
+def _about(name: str, kind: Any, comment: str = "") -> Column[Any]:
+    return Column(name, kind, primary_key=True, comment=comment)
+
+
+def _said(name: str, kind: Any, comment: str = "", *, optional: bool = False) -> Column[Any]:
+    return Column(name, kind, nullable=optional, comment=comment)
+
+
+price = _record(
+    "price",
+    _about("market", ForeignKey("market.code")),
+    _about("maker", ForeignKey("maker.slug"), "'all' for the average over a market"),
+    _about("model", ForeignKey("model.slug"), "'all' for the average over a maker's models"),
+    _about("trim", Text, "in the publisher's words, Tesla's in the project's; empty where the price is of no one trim"),
+    _about("powertrain", _word(Powertrain, "powertrain")),
+    _about("currency", String(3)),
+    _about("price_kind", _word(PriceKind, "price_kind")),
+    _about("tax_included", _word(TaxIncluded, "tax_included")),
+    _about("effective_from", Date),
+    values=(
+        _said("amount", Float, "in units of the currency"),
+        _said("date_precision", _word(DatePrecision, "date_precision")),
+        _said("evidence", _word(Evidence, "evidence")),
+        _said("battery_kwh", Float, optional=True),
+        _said("range_km", Float, optional=True),
+        _said("range_cycle", _word(RangeCycle, "range_cycle"), "'none' where no range is given"),
+    ),
+    checks=(CheckConstraint("amount > 0", name="amount_is_positive"),),
+)
+
+list_price_count = _record(
+    "list_price_count",
+    _about("market", ForeignKey("market.code")),
+    _about("maker", ForeignKey("maker.slug")),
+    _about("model", ForeignKey("model.slug")),
+    _about("currency", String(3)),
+    _about("period_start", Date, "the month of first registration"),
+    _about("amount", Integer, "the official list price, tax included"),
+    values=(_said("cars", Integer, "how many cars first registered in the month have that list price"),),
+    checks=(CheckConstraint("amount > 0 AND cars > 0", name="amount_and_cars_are_positive"),),
+)
+
+fx_rate = _record(
+    "fx_rate",
+    _about("currency", String(3)),
+    _about("period_start", Date, "the first day of the month"),
+    values=(
+        _said("rate", Float, "units of the currency per euro, mean over the month's working days"),
+        _said("days", Integer, "how many daily rates that is the mean of", optional=True),
+    ),
+    checks=(CheckConstraint("rate > 0", name="rate_is_positive"),),
+)
+
+price_index = _record(
+    "price_index",
+    _about("market", ForeignKey("market.code")),
+    _about("year", Integer),
+    values=(_said("value", Float, "consumer prices, yearly mean"), _said("base", Text, "what stands for 100")),
+    checks=(CheckConstraint("value > 0", name="value_is_positive"),),
+)
+
+tax_rate = _record(
+    "tax_rate",
+    _about("market", ForeignKey("market.code")),
+    _about("tax", String(24), "VAT, GST or sales_tax"),
+    _about("applies_to", String(24), "all, or the powertrain whose cars it is the rate of"),
+    _about("effective_from", Date),
+    values=(
+        _said("rate", Float, "as a fraction of the price without tax"),
+        _said("above", Float, "it is charged on the part of the price above this amount, in the market's currency"),
+    ),
+    checks=(CheckConstraint("rate >= 0 AND rate < 1", name="rate_is_a_fraction"),),
+)
+
+vehicle = _record(
+    "vehicle",
+    _about("maker", ForeignKey("maker.slug")),
+    _about("model", ForeignKey("model.slug")),
+    _about("powertrain", _word(Powertrain, "powertrain")),
+    _about("range_cycle", _word(RangeCycle, "range_cycle"), "'none' where no range is given"),
+    values=(
+        _said("segment", String(24), "by size: A to F, with -SUV; sports, MPV, pickup"),
+        _said("body", String(24)),
+        _said("drive", String(24), "FWD, RWD, AWD; several joined by ;"),
+        _said("battery_kwh", Float, optional=True),
+        _said("range_km", Float, optional=True),
+        _said("length_mm", Integer, optional=True),
+        _said("launch_year", Integer, optional=True),
+    ),
+)
+
+fsd_price = _record(
+    "fsd_price",
+    _about("market", ForeignKey("market.code")),
+    _about("maker", ForeignKey("maker.slug")),
+    _about("package", String(40)),
+    _about("currency", String(3)),
+    _about("billing", _word(Billing, "billing")),
+    _about("effective_from", Date),
+    values=(
+        _said("amount", Float, "in units of the currency; empty where the offer ends", optional=True),
+        _said("date_precision", _word(DatePrecision, "date_precision")),
+        _said("evidence", _word(Evidence, "evidence")),
+    ),
+    checks=(CheckConstraint("(billing = 'withdrawn') = (amount IS NULL)", name="an_end_has_no_amount"),),
+)
+
+adas_offer = _record(
+    "adas_offer",
+    _about("market", ForeignKey("market.code")),
+    _about("maker", ForeignKey("maker.slug")),
+    _about("package", Text),
+    _about("currency", String(3)),
+    _about("billing", _word(Billing, "billing")),
+    _about("effective_from", Date),
+    values=(
+        _said(
+            "amount", Float, "in units of the currency; empty where it is not stated or the offer ends", optional=True
+        ),
+        _said("date_precision", _word(DatePrecision, "date_precision")),
+        _said("evidence", _word(Evidence, "evidence")),
+        _said("sae_level", String(4), "as claimed"),
+        _said("attach_value", Float, "what is said of its spread, in attach_unit", optional=True),
+        _said("attach_unit", String(48), "empty where nothing is said of it"),
+    ),
+    by_address=True,
+)
+
+attach = _record(
+    "attach",
+    _about("as_of", Date, "the day, or the last day of the quarter, of which it is stated"),
+    _about("region", String(12), "a market's code, GLOBAL, NAM, APAC or ANZ"),
+    _about("attach_basis", _word(AttachBasis, "attach_basis")),
+    _about("model", String(12), "ALL or the models that it is stated of, as 3/Y"),
+    _about("estimator", Text, "who counted or estimated it"),
+    values=(
+        _said("value", Float, "as printed"),
+        _said("low", Float, "the least that rounds to it, or the low end of a published range"),
+        _said("high", Float, "the most that rounds to it, or the high end"),
+        _said("unit", String(24), "share (a fraction), count, usd, miles or km"),
+        _said("evidence", _word(Evidence, "evidence")),
+    ),
+    checks=(CheckConstraint("low <= value AND value <= high", name="low_value_high_in_order"),),
+    by_address=True,
+)
+
+fsd_event = _record(
+    "fsd_event",
+    _about("date", Date),
+    _about("market", ForeignKey("market.code")),
+    _about("kind", String(24)),
+    _about("text", Text),
+    values=(_said("date_precision", _word(DatePrecision, "date_precision")),),
+)
+
+forecast = _record(
+    "forecast",
+    _about("made_on", Date, "the day on which it was printed"),
+    _about("forecaster", Text),
+    _about("target_date", Date),
+    _about("region", String(12)),
+    _about("metric", String(40)),
+    values=(
+        _said("value", Text, "as printed: a number, or a day where the metric is a date"),
+        _said("low", Float, "empty where the value is a day", optional=True),
+        _said("high", Float, "empty where the value is a day", optional=True),
+        _said("unit", String(24), "share (a fraction), count, usd or date"),
+        _said("outcome", Text, "what came of it, in words; empty where it is not known"),
+        _said("outcome_url", Text, "where that can be read"),
+    ),
+    by_address=True,
+)
+
+RECORDS: Final = (
+    price,
+    list_price_count,
+    fx_rate,
+    price_index,
+    tax_rate,
+    vehicle,
+    fsd_price,
+    adas_offer,
+    attach,
+    fsd_event,
+    forecast,
+)
+"""The tables of claims that are no figures of a series."""
 
 event = Table(
     "event",

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
-from db import schema
+from db import records, schema
 from db.vocabulary import (
     ALL,
     OPEN_END,
@@ -116,7 +117,7 @@ class Contents:
     `sales` holds rows in the order of `SALES_FIELDS`, `penetration` likewise with a share of all cars (a fraction) in
     the place of units; `groups` rows of maker, group slug, group name, valid from, valid to and line; `makers` and
     `models` name every slug used (`models`: slug to maker and name); `evidence` maps each evidence text to its
-    addresses (one a line) and its remark.
+    addresses (one a line) and its remark. `records` are claims that are no figures of a series, see `db.records`.
     """
 
     sales: Sequence[tuple[Any, ...]]
@@ -126,10 +127,16 @@ class Contents:
     evidence: Mapping[str, tuple[str, str]]
     rows_read: int
     penetration: Sequence[tuple[Any, ...]] = ()
+    records: records.Rows = field(default_factory=dict)
     rejected: Sequence[tuple[int, str, str, str]] = ()
     """Line, column, value and reason of each row refused."""
     out_of_scope: int = 0
     duplicate: int = 0
+
+    @property
+    def claims(self) -> int:
+        """How many claims that are, of all kinds."""
+        return len(self.sales) + len(self.penetration) + len(self.groups) + sum(map(len, self.records.values()))
 
 
 @dataclass(frozen=True)
@@ -146,6 +153,7 @@ class FileHistory:
     models: Mapping[str, tuple[str, str]]
     evidence: Mapping[str, tuple[str, str]]
     penetration: Sequence[tuple[Any, ...]] = ()
+    records: records.Rows = field(default_factory=dict)
     left_out: Mapping[date, tuple[int, int]] = field(default_factory=dict)
     """By the day of the receipt: how many rows were out of scope, and how many duplicates."""
     rejected: Mapping[date, Sequence[tuple[int, str, str, str]]] = field(default_factory=dict)
@@ -153,24 +161,28 @@ class FileHistory:
 
     def contents(self, receipt: Receipt) -> Contents:
         """What the file claimed on the day of one of its receipts."""
-        sales, penetration, groups = (
-            [row[:-2] for row in rows if row[-2] <= receipt.known_on < row[-1]]
-            for rows in (self.sales, self.penetration, self.groups)
-        )
+
+        def standing(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+            return [row[:-2] for row in rows if row[-2] <= receipt.known_on < row[-1]]
+
+        sales, penetration, groups = standing(self.sales), standing(self.penetration), standing(self.groups)
+        told = {name: standing(rows) for name, rows in self.records.items()}
         out_of_scope, duplicate = self.left_out.get(receipt.known_on, (0, 0))
         rejected = self.rejected.get(receipt.known_on, ())
-        return Contents(
+        contents = Contents(
             sales=sales,
             groups=groups,
             makers=self.makers,
             models=self.models,
             evidence=self.evidence,
             penetration=penetration,
-            rows_read=len(sales) + len(penetration) + len(groups) + out_of_scope + duplicate + len(rejected),
+            records=told,
+            rows_read=0,
             rejected=rejected,
             out_of_scope=out_of_scope,
             duplicate=duplicate,
         )
+        return replace(contents, rows_read=contents.claims + out_of_scope + duplicate + len(rejected))
 
 
 @dataclass(frozen=True)
@@ -445,7 +457,16 @@ def load_snapshot(connection: Connection, *, source: Source, receipt: Receipt, c
         connection, source_id=source_id, receipt=receipt, snapshot_id=snapshot_id, groups=contents.groups
     )
     opened, closed = opened + opened_rows, closed + closed_rows
-    unchanged = len(contents.sales) + len(contents.penetration) + len(contents.groups) - opened
+    opened_rows, closed_rows = records.load(
+        connection,
+        source_id=source_id,
+        file=receipt.file,
+        known_on=receipt.known_on,
+        snapshot_id=snapshot_id,
+        records=contents.records,
+    )
+    opened, closed = opened + opened_rows, closed + closed_rows
+    unchanged = contents.claims - opened
     connection.execute(
         update(schema.snapshot)
         .where(schema.snapshot.c.id == snapshot_id)
@@ -472,7 +493,7 @@ def load_history(connection: Connection, *, source: Source, history: FileHistory
     file = history.receipts[0].file
     _name_makers_and_models(connection, makers=history.makers, models=history.models)
     evidence_ids = _evidence_ids(connection, source_id=source_id, evidence=history.evidence)
-    claims = [*history.sales, *history.penetration, *history.groups]
+    claims = [*history.sales, *history.penetration, *history.groups, *chain(*history.records.values())]
     opened = Counter(row[-2] for row in claims)
     closed = Counter(row[-1] for row in claims)
     snapshot_ids: dict[date, int] = {}
@@ -526,6 +547,9 @@ def load_history(connection: Connection, *, source: Source, history: FileHistory
             file=file,
             rows=[(*row, snapshot_ids[row[-2]]) for row in history.groups],
         )
+    records.insert_history(
+        connection, source_id=source_id, file=file, records=history.records, snapshot_ids=snapshot_ids
+    )
     return outcomes
 
 
@@ -553,9 +577,11 @@ def load_dated(connection: Connection, *, source: Source, receipt: Receipt, cont
     width = len(SERIES_KEY) + 1
     sales, penetration = _spans(contents.sales, width=width), _spans(contents.penetration, width=width)
     groups = [(*row[:-1], row[-1], OPEN_END) for row in contents.groups]
-    loaded = len(sales) + len(penetration) + len(groups)
-    unchanged = len(contents.sales) + len(contents.penetration) + len(contents.groups) - loaded
-    closed = sum(row[-1] != OPEN_END for row in [*sales, *penetration])
+    told = {name: records.spans(name, rows) for name, rows in contents.records.items()}
+    of_records = list(chain(*told.values()))
+    loaded = len(sales) + len(penetration) + len(groups) + len(of_records)
+    unchanged = contents.claims - loaded
+    closed = sum(row[-1] != OPEN_END for row in [*sales, *penetration, *of_records])
     snapshot_id = _next_id(connection, schema.snapshot)
     row = _snapshot_row(
         receipt,
@@ -569,7 +595,7 @@ def load_dated(connection: Connection, *, source: Source, receipt: Receipt, cont
         duplicate=contents.duplicate,
     )
     connection.execute(insert(schema.snapshot), [row | {"rows_loaded": loaded, "rows_closed": closed}])
-    days = {row[-2] for row in [*sales, *penetration, *groups]}
+    days = {row[-2] for row in [*sales, *penetration, *groups, *of_records]}
     for fact, of_fact in ((_SALES, sales), (_PENETRATION, penetration)):
         _insert_history(
             connection,
@@ -583,6 +609,13 @@ def load_dated(connection: Connection, *, source: Source, receipt: Receipt, cont
     if groups:
         rows = [(*row, snapshot_id) for row in groups]
         _insert_groups(connection, source_id=source_id, file=receipt.file, rows=rows)
+    records.insert_history(
+        connection,
+        source_id=source_id,
+        file=receipt.file,
+        records=told,
+        snapshot_ids=dict.fromkeys(days, snapshot_id),
+    )
     _save_rejections(connection, snapshot_id=snapshot_id, rejected=contents.rejected)
     if replaced:
         _forget_unused_names(connection)
@@ -682,7 +715,7 @@ def remove_source(connection: Connection, slug: str) -> int:
 
 def _remove_claims(connection: Connection, source_id: int) -> int:
     series, snapshot = schema.series, schema.snapshot
-    removed = 0
+    removed = records.remove(connection, source_id)
     own_series = select(series.c.id).where(series.c.source_id == source_id)
     for table, own in (
         (schema.sales, schema.sales.c.series_id.in_(own_series)),
@@ -841,6 +874,7 @@ def _undo_same_day(connection: Connection, *, source_id: int, receipt: Receipt) 
     ):
         connection.execute(delete(table).where(own, table.c.known_from == receipt.known_on))
         connection.execute(update(table).where(own, table.c.known_to == receipt.known_on).values(known_to=OPEN_END))
+    records.undo(connection, source_id=source_id, file=receipt.file, known_on=receipt.known_on)
 
 
 def _name_makers_and_models(

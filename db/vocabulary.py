@@ -94,6 +94,7 @@ class States(Word):
 
     MARKET = "market", "the market: makers, the unnamed rest and the total, of which each maker's share can be taken"
     MAKERS = "makers", "single makers' own figures, which add up to no market"
+    RECORDS = "records", "prices, rates, offers or events: no counts of cars in a market"
 
 
 class Obtained(Word):
@@ -118,9 +119,96 @@ class DatePrecision(Word):
     """How exactly a date is known."""
 
     DAY = "day", "the day is known"
+    WEEK = "week", "only the week is known"
     MONTH = "month", "only the month is known; the date is its first day"
+    QUARTER = "quarter", "only the quarter is known; the date is its first day"
     YEAR = "year", "only the year is known; the date is its first day"
     APPROXIMATE = "approximate", "about that day"
+    OBSERVED = "observed", "it held on that day, and may have begun earlier: a level, never a change"
+    INFERRED = "inferred", "worked out from context, not printed"
+
+
+class Evidence(Word):
+    """How good the evidence of a transcribed figure is."""
+
+    PRIMARY = "primary", "the company's or authority's own page"
+    DISCLOSED = "disclosed", "stated by the company itself"
+    PRESS = "press", "printed by a newspaper, magazine or news site"
+    SECONDARY = "secondary", "a mirror, digest or tracker of what others printed"
+    SURVEY = "survey", "asked of some owners"
+    ESTIMATE = "estimate", "worked out by somebody, not counted"
+
+
+class PriceKind(Word):
+    """What a price is a price of. Prices of two kinds never make one line."""
+
+    LIST = "list", "the maker's list price of a named trim"
+    STARTING = "starting", "the list price of the cheapest version, where the source names no trim"
+    AFTER_INCENTIVE = "after_incentive", "the list price less a subsidy or a maker's bonus"
+    TRANSACTION_AVG = "transaction_avg", "the average paid, over a brand or a market, as estimated by its publisher"
+
+
+class TaxIncluded(Word):
+    """Whether value added or sales tax is in a printed price."""
+
+    YES = "yes", "it is in the price"
+    NO = "no", "it is not"
+    UNKNOWN = "unknown", "the source does not say, and there is no one custom in the market"
+
+
+class RangeCycle(Word):
+    """By which test a range was measured. Ranges of two tests are never compared."""
+
+    WLTP = "WLTP", "Europe's test since 2017"
+    WLTC = "WLTC", "Japan's version of it"
+    NEDC = "NEDC", "Europe's earlier test, China's until 2021"
+    CLTC = "CLTC", "China's test"
+    EPA = "EPA", "the test of the United States"
+    INMETRO = "Inmetro", "Brazil's test"
+    NONE = "none", "no range is given"
+
+
+class Billing(Word):
+    """How an offer is paid for."""
+
+    ONE_OFF = "one_off", "once"
+    MONTH = "month", "each month"
+    YEAR = "year", "each year"
+    THREE_YEARS = "three_years", "every three years"
+    INCLUDED = "included", "with the car, at no charge"
+    WITHDRAWN = "withdrawn", "not offered any more from that day on"
+    UNSTATED = "unstated", "the source does not say"
+
+
+class AttachBasis(Word):
+    """What a published figure about paid driver assistance is of. Each has an axis of its own."""
+
+    TAKE_RATE = "new_sales_take_rate", "share of new cars in a period that were bought with it: a flow"
+    FLEET_ATTACH = "fleet_attach", "share of the cars in use that have it active: a stock"
+    ALL_DELIVERED = "all_delivered", "share of all cars ever delivered that have it active: a stock"
+    ELIGIBLE = "eligible", "share of the cars that could have it that have it active: a stock"
+    ACTIVE_SUBSCRIPTIONS = "active_subscriptions", "users as Tesla counts them: buyers for ever, and subscribers"
+    PAID_USERS = "paid_users", "those who have paid for it, as stated"
+    PAID_SUBSCRIPTION_SHARE = "paid_subscription_share", "share of paying users that subscribe"
+    PAID_UPFRONT_SHARE = "paid_upfront_share", "share of paying users that bought outright"
+    NET_ADDS = "net_adds", "users more than a quarter before"
+    TARGET_ACTIVE_SUBSCRIPTIONS = "target_active_subscriptions", "users aimed at"
+    ELIGIBLE_FLEET = "eligible_fleet", "cars that could have it"
+    BETA_VEHICLES = "beta_vehicles", "cars with the test version"
+    TRIAL_VEHICLES = "trial_vehicles", "cars given it for a while"
+    TRIAL_CONVERSION = "trial_conversion", "share of trials after which it was paid for"
+    FLEET_UPGRADES = "fleet_upgrades", "cars that bought it after delivery"
+    CUMULATIVE_DELIVERIES = "cumulative_deliveries", "cars delivered in all"
+    CUMULATIVE_MILES = "cumulative_miles", "miles driven with it in all"
+    CUMULATIVE_KM = "cumulative_km", "kilometres driven with it in all"
+    MILES_PER_DAY = "miles_per_day", "miles driven with it a day"
+    ROBOTAXI_PAID_MILES = "robotaxi_paid_miles", "paid miles of robotaxis"
+    ROBOTAXI_UNSUPERVISED_MILES = "robotaxi_unsupervised_miles", "miles of robotaxis without a supervisor in the car"
+    CUMULATIVE_CASH = "cumulative_cash", "money taken for it in all"
+    DEFERRED_REVENUE = "deferred_revenue", "money taken and not yet recognised"
+    REVENUE_RECOGNISED_YTD = "revenue_recognised_ytd", "of the deferred, recognised in the year so far"
+    REVENUE_RECOGNISED_TTM = "revenue_recognised_ttm", "of the deferred, recognised in twelve months"
+    REVENUE_NEXT_12M = "revenue_to_recognise_next_12m", "of the deferred, to be recognised in the next twelve months"
 
 
 class Cadence(Word):

@@ -1,8 +1,9 @@
 """The figures that ship with the project, so that it runs without a network: all vintages of a source, compactly.
 
 One folder a source: `snapshots.csv` (the receipts), `rejections.csv`, `sales.csv.gz` and `penetration.csv.gz` (each
-claim once, with the days from and to which it stood), `evidence.csv.gz` (what the publisher cites), `groups.csv` and
-`names.csv`. `write` makes it from a database, `read` gives back what each file has claimed over time.
+claim once, with the days from and to which it stood), the same for each table of records, `evidence.csv.gz` (what the
+publisher cites), `groups.csv` and `names.csv`. `write` makes it from a database, `read` gives back what each file has
+claimed over time.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import Any
 
 import pandas as pd
 
-from db import Engine, queries
+from db import Engine, queries, records
+from db.records import Rows
+from db.schema import RECORDS
 from db.store import SALES_FIELDS, SERIES_KEY, FileHistory, Receipt, StoreError
 from db.vocabulary import Obtained
 from etl.claims import cited_remark, cited_urls
@@ -47,6 +50,7 @@ def write(engine: Engine, source: str, *, folder: Path = FOLDER) -> int:
         "evidence.csv.gz": pd.DataFrame({"text": texts}),
         "groups.csv": history.groups,
         "names.csv": history.names,
+        **{f"{name}.csv.gz": frame for name, frame in history.records.items()},
     }
     size = 0
     for name, frame in tables.items():
@@ -100,6 +104,7 @@ def read(source: str, *, folder: Path = FOLDER) -> Iterator[FileHistory]:
         entry = (int(row["line"]), row["column"], row["value"], row["reason"])
         rejected.setdefault((row["file"], row["known_on"]), []).append(entry)
     groups = _table(target / "groups.csv")
+    records_of = {table.name: _records_by_file(target, table.name) for table in RECORDS}
     for file, of_file in receipts(source, folder=folder).items():
         sales, penetration = sales_of.get(file, []), penetration_of.get(file, [])
         members = [
@@ -115,14 +120,18 @@ def read(source: str, *, folder: Path = FOLDER) -> Iterator[FileHistory]:
             )
             for row in groups[groups["file"] == file].to_dict("records")
         ]
-        used = {row[len(SERIES_KEY) - 2] for row in sales} | {row[0] for row in members}
+        told = {name: rows[file] for name, rows in records_of.items() if file in rows}
+        named = {kind: set(_named(told, kind)) for kind in ("maker", "model")}
+        used = {row[len(SERIES_KEY) - 2] for row in sales} | {row[0] for row in members} | named["maker"]
+        used_models = {row[len(SERIES_KEY) - 1] for row in sales} | named["model"]
         yield FileHistory(
             receipts=of_file,
             sales=sales,
             penetration=penetration,
             groups=members,
             makers={slug: makers[slug] for slug in used if slug in makers},
-            models={slug: models[slug] for slug in {row[len(SERIES_KEY) - 1] for row in sales} if slug in models},
+            models={slug: models[slug] for slug in used_models if slug in models},
+            records=told,
             evidence={
                 text: ("\n".join(cited_urls(text)), cited_remark(text))
                 for text in {row[_EVIDENCE] for row in [*sales, *penetration]}
@@ -144,6 +153,37 @@ def _claims_by_file(path: Path, value: str, texts: Sequence[str], days: _Days) -
         ]
         for file, rows in pd.read_csv(path, keep_default_na=False).groupby("file")
     }
+
+
+def _named(told: Rows, kind: str) -> Iterator[str]:
+    """The slugs of the makers or models that records are about."""
+    for name, rows in told.items():
+        fields = records.fields(name)
+        if kind in fields:
+            place = fields.index(kind)
+            yield from (row[place] for row in rows)
+
+
+def _records_by_file(folder: Path, table: str) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of a table of records by file, as `FileHistory` holds them; nothing where the bundle has none."""
+    path = folder / f"{table}.csv.gz"
+    if not path.exists():
+        return {}
+    told: dict[str, list[tuple[Any, ...]]] = {}
+    fields = records.fields_of(table)
+    for row in _table(path).to_dict("records"):
+        claim = tuple(None if of.optional and row[of.name] == "" else _value(of, row[of.name]) for of in fields)
+        told.setdefault(row["file"], []).append(claim)
+    return told
+
+
+def _value(of: records.Field, text: str) -> Any:
+    """A value of a record from its text in a bundled file."""
+    if of.kind is bool:
+        return text == "True"
+    if of.kind is date:
+        return date.fromisoformat(text)
+    return int(float(text)) if of.kind is int else of.kind(text)
 
 
 _EVIDENCE = SALES_FIELDS.index("evidence")

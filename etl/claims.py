@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -52,6 +52,9 @@ def _no_rows(columns: tuple[str, ...]) -> Callable[[], pd.DataFrame]:
 class Claims:
     """What one snapshot says: `sales` with `CLAIM_COLUMNS`, `penetration` and `groups` with theirs.
 
+    `records` has frames by the name of their table in `db.schema.RECORDS`, with the columns of `db.records.fields`,
+    makers and models in the publisher's spelling.
+
     Every row that was read is one of these, or it is rejected, out of scope (about something that is not kept, such as
     buses) or a duplicate (the same to the letter as an earlier one): `rows_read` is their sum.
     """
@@ -60,6 +63,7 @@ class Claims:
     sales: pd.DataFrame = field(default_factory=_no_rows(CLAIM_COLUMNS))
     penetration: pd.DataFrame = field(default_factory=_no_rows(PENETRATION_COLUMNS))
     groups: pd.DataFrame = field(default_factory=_no_rows(GROUP_COLUMNS))
+    records: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     rejected: tuple[RejectedRow, ...] = ()
     out_of_scope: int = 0
     duplicate: int = 0

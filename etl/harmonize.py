@@ -19,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 
+from db import records
 from db.store import SALES_FIELDS, SERIES_KEY, Contents
 from db.vocabulary import ALL, OTHER, DatePrecision
 from etl.claims import Claims, cited_remark, cited_urls
@@ -82,11 +83,13 @@ def harmonize(claims: Claims, known: Reference) -> Contents:
     groups = []
     for maker, group, valid_from, valid_to, line, *published in claims.groups.itertuples(index=False, name=None):
         groups.append((names.ids(maker, ALL)[0], slug(group), group, valid_from, valid_to, line, *published))
+    told = {name: _records_of(name, frame, names) for name, frame in claims.records.items()}
     evidence = {row[_EVIDENCE] for row in [*sales, *penetration]}
     return Contents(
         sales=sales,
         penetration=penetration,
         groups=groups,
+        records=told,
         makers=names.makers,
         models=names.models,
         evidence={text: ("\n".join(cited_urls(text)), cited_remark(text)) for text in evidence},
@@ -116,6 +119,24 @@ def _rows_of(frame: pd.DataFrame, fields: Sequence[str], names: _Names) -> list[
     columns["model"] = [ids[pair][1] for pair in spelled]
     rows = list(zip(*columns.values(), strict=True))
     _check_one_claim_a_cell(rows, spelled, dated=bool(dated))
+    return rows
+
+
+def _records_of(table: str, frame: pd.DataFrame, names: _Names) -> list[tuple[Any, ...]]:
+    """The rows of a frame of records in the order of the table's fields, in our ids; what is not stated is None."""
+    fields = [*records.fields(table), *(["published_on"] if "published_on" in frame else [])]
+    about_makers = "maker" in fields
+    rows = []
+    stated = frame[fields].astype(object)
+    for told in stated.where(stated.notna(), None).to_dict("records"):
+        if about_makers:
+            try:
+                told["maker"], model = names.ids(told["maker"], told.get("model", ALL))
+            except ValueError as error:
+                raise ValueError(f"line {told['line']}: {error}") from None
+            if "model" in told:
+                told["model"] = model
+        rows.append(tuple(told.values()))
     return rows
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path
 
 from db import Connection, Engine, queries, store
@@ -21,7 +22,7 @@ from etl.claims import Claims
 from etl.harmonize import harmonize, reference
 from etl.snapshots import Refused, Snapshot, SnapshotStore
 from etl.sources import CONNECTORS, Connector, maker_groups
-from etl.sources.curated import CURATED
+from etl.sources.curated import CURATED, CURATED_RECORDS, parse_records
 from etl.sources.curated import parse as parse_curated
 
 
@@ -176,7 +177,10 @@ class DatedFile:
 def curated() -> list[DatedFile]:
     """The files in `etl/curated/`, and the dated groups of the reference."""
     groups = maker_groups
-    files = [DatedFile(entry.source, entry.file, entry.path.read_bytes(), Obtained.CURATED) for entry in CURATED]
+    files = [
+        DatedFile(entry.source, entry.file, entry.path.read_bytes(), Obtained.CURATED)
+        for entry in (*CURATED, *CURATED_RECORDS)
+    ]
     return [DatedFile(groups.SOURCE, groups.PATH.name, groups.PATH.read_bytes(), Obtained.CURATED), *files]
 
 
@@ -209,7 +213,10 @@ def read_dated(file: DatedFile) -> Claims:
     if file.source.slug == maker_groups.SOURCE.slug:
         return maker_groups.parse(file.content)
     known_on = file.known_on or OPEN_END
-    if file.obtained is Obtained.CURATED:
+    of_records = {entry.source.slug: entry for entry in CURATED_RECORDS}.get(file.source.slug)
+    if of_records and file.obtained is Obtained.CURATED:
+        claims = parse_records(of_records, file.content, known_on=known_on)
+    elif file.obtained is Obtained.CURATED:
         claims = parse_curated(file.file, file.content, known_on=known_on).claims
     else:
         claims = tidy.read(file.content, file=file.file, require_address=False, known_on=known_on).claims
@@ -246,7 +253,8 @@ def _load_dated(connection: Connection, file: DatedFile) -> Outcome | Refusal:
     except (Refused, ValueError) as refused:
         return Refusal(file.file, str(refused))
     if file.known_on is None:
-        published = [row[-1] for row in [*contents.sales, *contents.penetration, *contents.groups]]
+        told = chain(contents.sales, contents.penetration, contents.groups, *contents.records.values())
+        published = [row[-1] for row in told]
         receipt = replace(receipt, known_on=max(published))
     return store.load_dated(connection, source=file.source, receipt=receipt, contents=contents)
 

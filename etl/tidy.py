@@ -110,7 +110,7 @@ def read(
     be published later. Spaces around a cell are ignored, and so are rows whose cells are all empty. Raises `Refused`
     where there are no rows to speak of: another kind of file, another separator, or a header that does not fit.
     """
-    records = _records(_text(content, file=file))
+    records = csv_rows(csv_text(content, file=file))
     line, header, broken = next(records, (0, [], ""))
     if not line:
         raise Refused(file=file, line=0, problem="is empty", remedy=f"see {FORMAT} for what it should hold")
@@ -164,7 +164,7 @@ def read(
 # The file
 
 
-def _text(content: bytes, *, file: str) -> str:
+def csv_text(content: bytes, *, file: str) -> str:
     """The text of a CSV file, with or without the byte order mark that Excel writes."""
 
     def refuse(problem: str, *, line: int = 0) -> Refused:
@@ -182,7 +182,7 @@ def _text(content: bytes, *, file: str) -> str:
         raise refuse(f"is not UTF-8 (byte 0x{content[error.start]:02x})", line=line) from error
 
 
-def _records(text: str) -> Iterator[tuple[int, list[str], str]]:
+def csv_rows(text: str) -> Iterator[tuple[int, list[str], str]]:
     """Each row that has a cell with something in it: the line in which it begins, its cells, and how it is broken.
 
     A broken row is the last: where its quotes end cannot be known.
@@ -379,7 +379,7 @@ def _evidence(address: str, note: str, estimated: bool) -> str:
 
 def _readers(*, known_on: date, required: Sequence[str]) -> list[Callable[[str], Any]]:
     """One reader a column, in the order of `COLUMNS`. Cells repeat down a column, so their values are remembered."""
-    day = _day(known_on)
+    day = day_cell(known_on)
     readers: dict[str, Callable[[str], Any]] = {
         "period": _period,
         "market": _market,
@@ -392,7 +392,7 @@ def _readers(*, known_on: date, required: Sequence[str]) -> list[Callable[[str],
         "share": _or(None, _share),
         "published_on": day if "published_on" in required else _or(None, day),
         "published_estimated": _or(False, _yes),
-        "source_url": _address if "source_url" in required else _or("", _address),
+        "source_url": address_cell if "source_url" in required else _or("", address_cell),
         "note": _or("", _note),
     }
     return [_remembered(readers[name]) for name in COLUMNS]
@@ -485,7 +485,7 @@ def _name(cell: str) -> str:
         raise ValueError(f"is empty: write a name, '{ALL}' for the total or '{OTHER}' for the unnamed rest")
     if cell in (ALL, OTHER):
         return cell
-    name = _printable(cell)
+    name = printable_cell(cell)
     made = slug(name)
     if made in (ALL, OTHER):
         raise ValueError(f"write {made}, or the name in full where it is one")
@@ -520,7 +520,7 @@ def _share(cell: str) -> float:
     raise ValueError("is no fraction from 0 to 1 (43.7 % is 0.437)")
 
 
-def _day(known_on: date) -> Callable[[str], date]:
+def day_cell(known_on: date) -> Callable[[str], date]:
     def read_day(cell: str) -> date:
         if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", cell):
             raise ValueError("is empty" if not cell else "is no day such as 2026-07-02")
@@ -541,7 +541,7 @@ def _yes(cell: str) -> bool:
     return True
 
 
-def _address(cell: str) -> str:
+def address_cell(cell: str) -> str:
     if not cell:
         raise ValueError("is empty: each figure cites the address that prints it")
     # What may follow an address in a citation (a bracket, another address) begins with a space, so none is in it.
@@ -558,14 +558,14 @@ def _address(cell: str) -> str:
 
 
 def _note(cell: str) -> str:
-    note = _printable(cell)
+    note = printable_cell(cell)
     if note.startswith(("http://", "https://")):
         raise ValueError("begins with an address: put it into source_url, or say first what it is")
     # In a citation ", https://" begins the next source, which an address in a note is not.
     return re.sub(r",\s+(?=https?://)", "; ", note)
 
 
-def _printable(cell: str) -> str:
+def printable_cell(cell: str) -> str:
     """The text with single spaces for whatever space or line break is in it."""
     text = " ".join(cell.split())
     if not text.isprintable():

@@ -130,12 +130,18 @@ class Chart:
     """The download, with `DOWNLOAD_COLUMNS`."""
     table: Callable[[Reading], Table]
     receipts: Callable[[Connection, Reading, Point], pd.DataFrame] | None = None
-    """The stored claims behind one point, as `queries.receipts` gives them; None where a point is no figure."""
+    """The stored claims behind one point, as `queries.receipts` or `queries.record_receipts` gives them; None where a
+    point is no figure."""
+    row_receipts: Callable[[Connection, Reading], pd.DataFrame] | None = None
+    """For a chart of records: the claims behind the rows of the download, as `queries.record_receipts` gives them, with
+    the number of the row (from 0) in a column `row`. Without it they are found by what a row counts."""
+    by_day: bool = False
+    """Whether a point is of a day: its `period_start` is the day's ordinal (`date.toordinal`), not a month number."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One drawn point: an entity of a market set in a period (`period_start` as year * 12 + month - 1)."""
+    """One drawn point: an entity of a market set in a period (`period_start` as year * 12 + month - 1), or on a day."""
 
     market: str
     maker: str

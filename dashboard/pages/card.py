@@ -252,7 +252,7 @@ def _drawn(page: Page, chart: Chart, reply: Answer, reading: Reading, look_name:
         *([html.Ul([html.Li(note) for note in reading.notes], className="notes")] if reading.notes else []),
         *([_sources(reading)] if reading.citations else []),
         _actions(page, chart, reply, reading),
-        *(_newest(drawn, reading) if has_receipts else []),
+        *(_newest(chart, drawn, reading) if has_receipts else []),
         html.Details([html.Summary("Data table"), *_table(chart.table(reading))], className="data-table"),
     ]
 
@@ -459,11 +459,13 @@ def _key(point: Point) -> str:
     return json.dumps([point.market, point.maker, point.model, point.period_start])
 
 
-def _period(point: Point, selection: Selection) -> str:
+def _period(chart: Chart, point: Point, selection: Selection) -> str:
+    if chart.by_day:
+        return style.day_text(date.fromordinal(point.period_start))
     return style.period_text(date(point.period_start // 12, point.period_start % 12 + 1, 1), selection.grain.value)
 
 
-def _newest(drawn: Figure, reading: Reading) -> list[Component]:
+def _newest(chart: Chart, drawn: Figure, reading: Reading) -> list[Component]:
     """Buttons for the receipts of the latest period's points: the way to them by keyboard."""
     of_latest = points(drawn, latest_only=True)
     if not of_latest:
@@ -472,7 +474,7 @@ def _newest(drawn: Figure, reading: Reading) -> list[Component]:
         html.Button(each.name, type="button", className="link-button", **data(point=_key(each.point)))
         for each in of_latest
     ]
-    period = _period(of_latest[0].point, reading.selection)
+    period = _period(chart, of_latest[0].point, reading.selection)
     return [html.Div([html.Span(f"Receipts of {period}, or click any point:"), *buttons], className="newest")]
 
 
@@ -500,11 +502,11 @@ def receipts(site: Site, page: Page, chart: Chart, query: str, key: Sequence[Any
         [
             html.Header(
                 [
-                    html.H3(f"{here.name}, {_period(point, selection)}: {here.text}", tabIndex=-1),
+                    html.H3(f"{here.name}, {_period(chart, point, selection)}: {here.text}", tabIndex=-1),
                     html.Div(
                         [
-                            _step("‹ Earlier", before, selection),
-                            _step("Later ›", after, selection),
+                            _step(chart, "‹ Earlier", before, selection),
+                            _step(chart, "Later ›", after, selection),
                             html.Button("Close", type="button", className="button", **data(point="null")),
                         ],
                         className="steps",
@@ -518,10 +520,10 @@ def receipts(site: Site, page: Page, chart: Chart, query: str, key: Sequence[Any
     )
 
 
-def _step(label: str, to: Drawn | None, selection: Selection) -> Component:
+def _step(chart: Chart, label: str, to: Drawn | None, selection: Selection) -> Component:
     if to is None:
         return html.Button(label, type="button", className="button", disabled=True)
-    title = f"Receipts of {_period(to.point, selection)}"
+    title = f"Receipts of {_period(chart, to.point, selection)}"
     return html.Button(label, type="button", className="button", title=title, **data(point=_key(to.point)))
 
 
@@ -543,19 +545,29 @@ def _slips(claims: Any) -> list[Component]:
     return [*parts[:_SLIPS], html.Details([html.Summary("Earlier claims that the figure is made of"), *earlier])]
 
 
+def _of_cars(claim: Mapping[str, Any]) -> list[Component]:
+    return [
+        html.Td(style.period_text(str(claim["period_start"]), str(claim["grain"]))),
+        html.Td(f"{claim['maker']} {claim['model'] if claim['model'] != 'All models' else ''}".strip()),
+        html.Td(f"{int(claim['units']):,}", className="number"),
+    ]
+
+
+def _of_record(claim: Mapping[str, Any]) -> list[Component]:
+    day = date.fromisoformat(claim["period_start"])
+    return [html.Td(style.day_text(day)), html.Td(claim["about"]), html.Td(claim["stated"], className="number")]
+
+
 def _slip(of: dict[str, str], claims: list[dict[str, Any]]) -> Component:
+    is_record = "stated" in claims[0]
     rows = [
         html.Tr(
-            [
-                html.Td(style.period_text(str(claim["period_start"]), str(claim["grain"]))),
-                html.Td(f"{claim['maker']} {claim['model'] if claim['model'] != 'All models' else ''}".strip()),
-                html.Td(f"{int(claim['units']):,}", className="number"),
-                html.Td(f"{int(claim['line']):,}", className="number"),
-            ]
+            [*(_of_record(claim) if is_record else _of_cars(claim)), html.Td(f"{claim['line']:,}", className="number")]
         )
         for claim in claims
     ]
-    header = [html.Th("Period"), html.Th("As published"), html.Th("Cars", className="number")]
+    header = [html.Th("From" if is_record else "Period"), html.Th("As published")]
+    header += [html.Th("Stated" if is_record else "Cars", className="number")]
     header.append(html.Th("Line in the file", className="number"))
     cited = of["urls"].split()
     facts: list[tuple[str, Any]] = [

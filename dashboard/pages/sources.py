@@ -31,6 +31,7 @@ LISTED = 50
 _STATES = {
     States.MARKET: "whole markets: makers, the unnamed rest and the total",
     States.MAKERS: "makers' own figures, which add up to no market",
+    States.RECORDS: "prices, rates, offers or events, no counts of cars",
 }
 
 
@@ -95,8 +96,12 @@ def _source(of: SourceHealth, *, on: date) -> Component:
         "Rows": [counts],
         "Figures": [f"{of.figures:,} stand, {of.figures_all_vintages:,} with revisions"],
     }
+    if of.recorded:
+        facts["Records"] = ["; ".join(f"{each.figures:,} in {each.table}" for each in of.recorded)]
+    if not of.bases:
+        del facts["Counts"]
     if not of.figures_all_vintages:
-        del facts["Counts"], facts["Figures"]
+        del facts["Figures"]
     return html.Div(
         [
             html.Div(

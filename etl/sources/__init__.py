@@ -9,7 +9,7 @@ from typing import Protocol
 from db.store import Source
 from etl.claims import Claims
 from etl.snapshots import Get, Request, Snapshot
-from etl.sources import iea_global_ev_data, open_ev_charts, our_world_in_data
+from etl.sources import ecb_euro_rates, iea_global_ev_data, open_ev_charts, our_world_in_data, rdw_netherlands
 
 
 class Connector(Protocol):
@@ -33,4 +33,10 @@ class Connector(Protocol):
         """What the file claims; raises `Refused` with the line where it is not what it should be."""
 
 
-CONNECTORS: tuple[Connector, ...] = (open_ev_charts, iea_global_ev_data, our_world_in_data)
+CONNECTORS: tuple[Connector, ...] = (
+    open_ev_charts,
+    iea_global_ev_data,
+    our_world_in_data,
+    ecb_euro_rates,
+    rdw_netherlands,
+)

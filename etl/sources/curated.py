@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from db.store import Source
 from db.vocabulary import OPEN_END, Cadence, States
-from etl import tidy
+from etl import records, tidy
+from etl.claims import Claims
 
 FOLDER: Final = Path(__file__).parents[1] / "curated"
 """Where the curated files are."""
@@ -23,9 +24,15 @@ _LICENCE: Final = "Facts, cited one by one"
 
 @dataclass(frozen=True)
 class CuratedFile:
-    """One curated file and what it is as a source."""
+    """One curated file and what it is as a source.
+
+    `table` is the table of records that it fills, empty for figures in the tidy format.
+    """
 
     source: Source
+    table: str = ""
+    folder: Path = FOLDER
+    address_optional: bool = False
 
     @property
     def file(self) -> str:
@@ -35,7 +42,7 @@ class CuratedFile:
     @property
     def path(self) -> Path:
         """Where the file is."""
-        return FOLDER / self.file
+        return self.folder / self.file
 
 
 CURATED: Final = (
@@ -148,7 +155,188 @@ CURATED: Final = (
         )
     ),
 )
-"""The curated files, each a source of its own."""
+"""The curated files of cars counted, each a source of its own."""
+
+CURATED_RECORDS: Final = (
+    CuratedFile(
+        Source(
+            slug="ev-prices",
+            title="List and paid prices of electric cars",
+            publisher="The makers and the press, row by row",
+            url="https://ir.tesla.com",
+            licence=_LICENCE,
+            licence_url="https://ir.tesla.com",
+            states=States.RECORDS,
+            cadence=Cadence.MONTHLY,
+            lag_days=60,
+            precedence=50,
+            warning=(
+                "A price holds from its day until the next of the same trim and kind; 'observed' is a level on a day, "
+                "never a change; the day is approximate where marked. Kinds and taxes differ: see each row."
+            ),
+        ),
+        table="price",
+    ),
+    CuratedFile(
+        Source(
+            slug="vat-rates",
+            title="Value added and sales taxes on new cars",
+            publisher="Tax guides and authorities, row by row",
+            url="https://taxsummaries.pwc.com",
+            licence=_LICENCE,
+            licence_url="https://taxsummaries.pwc.com",
+            states=States.RECORDS,
+            cadence=Cadence.YEARLY,
+            lag_days=365,
+            precedence=50,
+            warning=(
+                "The standard rate; registration taxes, luxury taxes and reduced rates for cars are not in it. Where a "
+                "tax was in force before the first row, its day is the first of the window, not of the law."
+            ),
+        ),
+        table="tax_rate",
+    ),
+    CuratedFile(
+        Source(
+            slug="consumer-prices",
+            title="Consumer price indices",
+            publisher="World Bank, as the datasets project prints it",
+            url="https://github.com/datasets/cpi",
+            licence=_LICENCE,
+            licence_url="https://github.com/datasets/cpi",
+            states=States.RECORDS,
+            cadence=Cadence.YEARLY,
+            lag_days=380,
+            precedence=50,
+            warning=(
+                "Yearly means, chained from the World Bank's rates of change; a year that is not out yet is missing."
+            ),
+        ),
+        table="price_index",
+    ),
+    CuratedFile(
+        Source(
+            slug="vehicles",
+            title="Segments, bodies, batteries and ranges",
+            publisher="The makers and the press, row by row",
+            url="https://ev-database.org",
+            licence=_LICENCE,
+            licence_url="https://ev-database.org",
+            states=States.RECORDS,
+            cadence=Cadence.YEARLY,
+            lag_days=365,
+            precedence=50,
+            warning=(
+                "One row a model: versions differ. Segment and body without an address are reviewed general knowledge; "
+                "figures of battery, range and length have an address or are left out."
+            ),
+        ),
+        table="vehicle",
+        folder=FOLDER.with_name("reference"),
+        address_optional=True,
+    ),
+    CuratedFile(
+        Source(
+            slug="fsd-prices",
+            title="What FSD costs",
+            publisher="Tesla, as the press prints it",
+            url="https://www.tesla.com",
+            licence=_LICENCE,
+            licence_url="https://www.tesla.com",
+            states=States.RECORDS,
+            cadence=Cadence.MONTHLY,
+            lag_days=60,
+            precedence=50,
+            warning=(
+                "EUR, GBP, AUD, NZD, JPY, KRW and CNY prices include tax, USD and CAD prices do not. The end of "
+                "purchase is an end, not a price of zero."
+            ),
+        ),
+        table="fsd_price",
+    ),
+    CuratedFile(
+        Source(
+            slug="adas-offers",
+            title="What makers ask for driver assistance",
+            publisher="The makers and the press, row by row",
+            url="https://cnevpost.com",
+            licence=_LICENCE,
+            licence_url="https://cnevpost.com",
+            states=States.RECORDS,
+            cadence=Cadence.QUARTERLY,
+            lag_days=120,
+            precedence=50,
+            warning=("Half of the rows rest on mirrors or digests. 'Level' is the SAE level that the maker claims."),
+        ),
+        table="adas_offer",
+    ),
+    CuratedFile(
+        Source(
+            slug="fsd-attach",
+            title="What is known of who pays for FSD",
+            publisher="Tesla, surveys and estimates, row by row",
+            url="https://ir.tesla.com",
+            licence=_LICENCE,
+            licence_url="https://ir.tesla.com",
+            states=States.RECORDS,
+            cadence=Cadence.QUARTERLY,
+            lag_days=40,
+            precedence=50,
+            warning=(
+                "Take rate of new cars, active over all delivered, over cars in use and over eligible cars are four "
+                "different things. Tesla's count holds up-front buyers for ever and is rounded. Surveys and "
+                "estimates are marked."
+            ),
+        ),
+        table="attach",
+    ),
+    CuratedFile(
+        Source(
+            slug="fsd-events",
+            title="Rules, approvals, chips and launches around FSD",
+            publisher="The press, row by row",
+            url="https://electrek.co",
+            licence=_LICENCE,
+            licence_url="https://electrek.co",
+            states=States.RECORDS,
+            cadence=Cadence.MONTHLY,
+            lag_days=60,
+            precedence=50,
+            warning=("What is missing after September 2026 is unknown, not absent."),
+        ),
+        table="fsd_event",
+    ),
+    CuratedFile(
+        Source(
+            slug="fsd-forecasts",
+            title="What others forecast of FSD",
+            publisher="The forecasters, as the press prints them",
+            url="https://electrek.co",
+            licence=_LICENCE,
+            licence_url="https://electrek.co",
+            states=States.RECORDS,
+            cadence=Cadence.YEARLY,
+            lag_days=365,
+            precedence=50,
+            warning=("Forecasts are drawn as such and never among observations."),
+        ),
+        table="forecast",
+    ),
+)
+"""The curated files of records: prices, rates, offers, events."""
+
+
+def _effective_by_then(row: dict[str, Any]) -> tuple[str, str] | None:
+    """A price is announced before it holds, by months at the most; a day far ahead is a slip of the pen."""
+    ahead = (row["effective_from"] - row["published_on"]).days if row["published_on"] else 0
+    return ("effective_from", f"is {ahead} days after the day of publication") if ahead > 400 else None
+
+
+_RULES: Final[dict[str, tuple[records.Rule, ...]]] = {
+    "price": (_effective_by_then,),
+    "fsd_price": (_effective_by_then,),
+}
+_ACROSS: Final[dict[str, tuple[records.AcrossRule, ...]]] = dict.fromkeys(_RULES, (records.no_tenfold_steps,))
 
 
 def parse(file: str, content: bytes, *, known_on: date = OPEN_END) -> tidy.Tidy:
@@ -158,3 +346,16 @@ def parse(file: str, content: bytes, *, known_on: date = OPEN_END) -> tidy.Tidy:
     the file is not of the tidy format. The caller refuses the whole file where a row is rejected.
     """
     return tidy.read(content, file=file, require_address=True, known_on=known_on, require_published_on=True)
+
+
+def parse_records(file: CuratedFile, content: bytes, *, known_on: date = OPEN_END) -> Claims:
+    """The same for a file of records."""
+    return records.read(
+        content,
+        file=file.file,
+        table=file.table,
+        known_on=known_on,
+        rules=_RULES.get(file.table, ()),
+        across=_ACROSS.get(file.table, ()),
+        address_optional=file.address_optional,
+    )

@@ -234,7 +234,7 @@ def test_what_is_due_next_lies_a_period_and_the_lag_after_the_last_end(
     starts = [date(month // 12, month % 12 + 1, 1) for month in months]
     stated = tuple(Stated("DE", "Germany", "registration", "BEV", grain, start, start, 1) for start in starts)
     source = replace(MADE_UP, lag_days=lag)
-    found = SourceHealth(source, ("registration",), 1, world.DAY, Rows(), 0, 0, stated, len(stated))
+    found = SourceHealth(source, ("registration",), 1, world.DAY, Rows(), 0, 0, stated, (), len(stated))
     latest = found.latest
     assert isinstance(latest, Expected)
     assert latest.published_to == max(each.published_to for each in stated)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from db import store
+from db.schema import RECORDS
 from db.store import Outcome, Source, open_engine
 from db.vocabulary import Cadence, Obtained, States
 from etl import pipeline
@@ -247,6 +248,10 @@ def test_the_figures_that_stand_are_those_that_the_files_counted(bundled_engine:
         f"SELECT slug, count(*) FROM sales {facts} {stands}",
         f"SELECT slug, count(*) FROM penetration {facts} {stands}",
         f"SELECT slug, count(*) FROM maker_group JOIN source ON source.id = source_id WHERE {stands}",
+        *(
+            f"SELECT slug, count(*) FROM {table.name} JOIN source ON source.id = source_id WHERE {stands}"
+            for table in RECORDS
+        ),
     ):
         for slug, count in rows.query(bundled_engine, sql):
             standing[slug] = standing.get(slug, 0) + count

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, Table, text
+
+from db.schema import RECORDS
 
 _CLAIMS = """
 SELECT source.slug, series.file, series.market, series.basis, series.powertrain, series.vehicle_scope, series.grain,
@@ -33,7 +35,16 @@ def claims(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
         "groups": query(engine, _GROUPS),
         "makers": query(engine, "SELECT slug, name FROM maker"),
         "models": query(engine, "SELECT slug, maker, name FROM model"),
+        **{table.name: query(engine, _records_of(table)) for table in RECORDS},
     }
+
+
+def _records_of(table: Table) -> str:
+    own = ", ".join(f"{table.name}.{name}" for name in (*table.info["fields"], "known_from", "known_to"))
+    return (
+        f"SELECT source.slug, {table.name}.file, {own}, snapshot.sha256, snapshot.known_on FROM {table.name} "
+        f"JOIN source ON source.id = {table.name}.source_id JOIN snapshot ON snapshot.id = {table.name}.snapshot_id"
+    )
 
 
 def snapshots(engine: Engine) -> list[tuple[Any, ...]]:
