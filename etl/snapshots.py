@@ -521,7 +521,7 @@ class Web:
                 f"run it again {again}, or set GITHUB_TOKEN, which allows more",
                 status=status,
             )
-        if status == 429 or status >= 500:
+        if status in (httpx.codes.ACCEPTED, 429) or status >= 500:  # 202: the answer is being made (Socrata)
             asks = f" and asks to wait {wait:.0f} s" if wait else ""
             raise _Passing(url, answered + asks, status=status, wait=wait)
         raise Unavailable(url, answered, _CHECK_ADDRESS, status=status)

@@ -287,11 +287,12 @@ def test_parts_that_do_not_fit_together_are_refused(upstream: Upstream, keep: Sn
         Reply(status=500),
         Reply(status=503),
         Reply(status=429),
+        Reply(status=202),
         Reply(body=FIGURES, cut_after=5),
         Reply(body=FIGURES, packed=True, cut_after=5),
         Reply(body=FIGURES, headers={"Content-Encoding": "gzip"}),
     ],
-    ids=["500", "503", "429", "cut", "packed and cut", "not packed"],
+    ids=["500", "503", "429", "202", "cut", "packed and cut", "not packed"],
 )
 def test_trouble_that_passes_is_waited_out_longer_and_longer(
     upstream: Upstream, keep: SnapshotStore, trouble: Reply
