@@ -1,13 +1,19 @@
-"""`python -m bench`: every benchmark, or those named: load, charts, cards, page."""
+"""`python -m bench`: every benchmark, or those named: load, charts, cards, page, projection."""
 
 from __future__ import annotations
 
 import sys
 
-from bench import cards, charts, load, page
+from bench import cards, charts, load, page, projection
 from bench.report import table
 
-BENCHMARKS = {"load": load.measure, "charts": charts.measure, "cards": cards.measure, "page": page.measure}
+BENCHMARKS = {
+    "load": load.measure,
+    "charts": charts.measure,
+    "cards": cards.measure,
+    "page": page.measure,
+    "projection": projection.measure,
+}
 
 
 def main(names: list[str]) -> None:

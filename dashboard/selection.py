@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
+from dashboard.projections.levers import NAMES as LEVERS
 from db.vocabulary import AttachBasis, Basis, Grain, PriceKind, RangeCycle, Word
 
 
@@ -108,6 +109,14 @@ class NotPublished(Refusal):
     """No source states what the selection asks for, or it was not known on the day asked for."""
 
 
+class NotYetMade(Refusal):
+    """What the answer rests on takes longer to compute than a page may, and nobody has yet: `make` does it."""
+
+    def __init__(self, message: str, *, make: Callable[[], object]) -> None:
+        super().__init__(message)
+        self.make = make
+
+
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """What a reader has chosen. An empty tuple or None means: everything, or the chart's own choice."""
@@ -136,6 +145,8 @@ class Selection:
     region: str | None = None
     compare: str | None = None
     scenario: str | None = None
+    levers: tuple[tuple[str, str], ...] = ()
+    """What is moved of the scenario's levers, by name as `projections.levers` writes them: `(("price.CN", "99"),)`."""
 
     def __post_init__(self) -> None:
         if self.by is By.POWERTRAIN:
@@ -149,18 +160,22 @@ class Selection:
         Raises `InvalidSelection` for an unknown name, a value that is not of the name's form, and a name given twice.
         """
         chosen: dict[str, Any] = {}
+        moved: dict[str, str] = {}
         try:
             pairs = parse_qsl(query.lstrip("?"), keep_blank_values=True, max_num_fields=100)
         except ValueError as error:
             raise InvalidSelection("the selection has more than 100 parts", name="") from error
         for raw_name, raw_value in pairs:
-            name = raw_name.strip().lower()
-            if name not in _PARSERS:
-                raise InvalidSelection(f"'{raw_name[:40]}' is no part of a selection", name=raw_name, valid=NAMES)
-            if name in chosen:
+            name = lever_name(raw_name) or raw_name.strip().lower()
+            if name in chosen or name in moved:
                 raise InvalidSelection(f"'{name}' is given twice; separate its values by commas", name=name)
-            chosen[name] = _PARSERS[name](name, raw_value.strip())
-        selection = replace(defaults, **chosen)
+            if name in _PARSERS:
+                chosen[name] = _PARSERS[name](name, raw_value.strip())
+            elif lever_name(name):
+                moved[name] = raw_value.strip().lower()[:200]
+            else:
+                raise InvalidSelection(f"'{raw_name[:40]}' is no part of a selection", name=raw_name, valid=NAMES)
+        selection = replace(defaults, **chosen, levers=tuple(sorted((dict(defaults.levers) | moved).items())))
         if selection.since and selection.until and selection.since > selection.until:
             raise InvalidSelection(
                 f"since={_text(selection.since, 'since')} is later than until={_text(selection.until, 'until')}",
@@ -175,12 +190,25 @@ class Selection:
             value = getattr(self, name)
             if value != getattr(defaults, name):
                 pairs.append((name, _text(value, name)))
+        pairs += [lever for lever in self.levers if lever not in defaults.levers]
         return urlencode(pairs, safe=",")
 
     @property
     def denominator(self) -> PowertrainChoice:
         """What a share is a share of: `of`, by default the powertrain itself."""
         return self.of or self.powertrain
+
+
+_LEVERS = {name.partition(".")[0]: "." in name for name in LEVERS}
+"""The levers of a projection, and whether each belongs to a region."""
+
+
+def lever_name(name: str) -> str | None:
+    """A lever's name as a link writes it (`price.CN`); None for what is none. Region and value are not looked at."""
+    lever, _, region = name.strip().partition(".")
+    if _LEVERS.get(lever.lower()) is not bool(region):
+        return None
+    return f"{lever.lower()}.{region.upper()}" if region else lever.lower()
 
 
 def _text(value: Any, name: str) -> str:
@@ -292,7 +320,7 @@ _PARSERS: Mapping[str, Callable[[str, str], Any]] = {
     "scenario": _slug,
 }
 
-NAMES: tuple[str, ...] = tuple(field.name for field in fields(Selection))
-"""The fixed names of a selection, in the order in which a link writes them."""
+NAMES: tuple[str, ...] = tuple(field.name for field in fields(Selection) if field.name != "levers")
+"""The fixed names of a selection, in the order in which a link writes them; levers follow, in that of the alphabet."""
 
 assert set(NAMES) == set(_PARSERS)

@@ -17,7 +17,7 @@ from dash.development.base_component import Component
 
 from dashboard.charts.chart import Chart
 from dashboard.controls import CONTROLS, aria, data
-from dashboard.selection import NAMES, Selection
+from dashboard.selection import NAMES, Selection, lever_name
 from dashboard.style import SCREEN, Look
 
 if TYPE_CHECKING:
@@ -66,13 +66,15 @@ class Page:
         unreadable string counts as empty.
         """
         named = {name for name in NAMES if getattr(was, name) != getattr(now, name)}
+        named |= {name for name, _ in set(was.levers) ^ set(now.levers)}
         with suppress(ValueError):
             pairs = parse_qsl(query.lstrip("?"), keep_blank_values=True, max_num_fields=100)
-            named |= {name.strip().lower() for name, _ in pairs}
+            named |= {lever_name(name) or name.strip().lower() for name, _ in pairs}
         told: dict[str, str] = {}
         for chart in self.charts:
             told |= parse_qsl(now.query(defaults=chart.defaults), keep_blank_values=True)
-        said = [(name, told[name]) for name in NAMES if name in told and name in named]
+        order = (*NAMES, *sorted(told.keys() - set(NAMES)))
+        said = [(name, told[name]) for name in order if name in told and name in named]
         # An emptied box of markets is each chart's own choice again: a link cannot name no market.
         return urlencode([(name, value) for name, value in said if value or name != "market"], safe=",")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from urllib.parse import quote
 
@@ -21,7 +22,7 @@ from dashboard.selection import (
     Tax,
     Window,
 )
-from db.vocabulary import Grain
+from db.vocabulary import Grain, PriceKind, RangeCycle
 
 DEFAULTS = Selection()
 TTM_OF_CHINA = Selection(market=("CN",), window=Window.TTM, makers=("byd", "tesla"), since=date(2020, 1, 1))
@@ -37,6 +38,12 @@ months = st.dates(date(1900, 1, 1), date(2099, 12, 31)).map(lambda day: day.repl
 ranges = st.lists(st.none() | months, min_size=2, max_size=2).map(
     lambda ends: sorted(ends) if None not in ends else ends  # type: ignore[type-var]
 )
+
+
+levers = st.dictionaries(
+    st.sampled_from(("data_route", "demand", "price.CN", "approval.EU")),
+    st.sampled_from(("both", "99@2027-01", "", "50%")),
+).map(lambda moved: tuple(sorted(moved.items())))
 
 
 @st.composite
@@ -59,10 +66,12 @@ def selections(draw: st.DrawFn) -> Selection:
         currency=draw(st.sampled_from(("local", "EUR", "CNY"))),
         tax=draw(st.none() | st.sampled_from(Tax)),
         real=draw(st.sampled_from(Real)),
-        price_kind=draw(st.none() | slugs),
+        price_kind=draw(st.none() | st.sampled_from(PriceKind)),
         date=draw(st.none() | st.dates()),
         segment=draw(st.none() | slugs),
+        cycle=draw(st.none() | st.sampled_from(RangeCycle)),
         scenario=draw(st.none() | slugs),
+        levers=draw(levers),
     )
 
 
@@ -70,6 +79,7 @@ def selections(draw: st.DrawFn) -> Selection:
 @given(selection=selections(), defaults=selections())
 @example(selection=Selection(), defaults=TTM_OF_CHINA)
 def test_a_selection_is_read_back_from_its_own_query(selection: Selection, defaults: Selection) -> None:
+    defaults = replace(defaults, levers=())  # no chart begins with one moved
     assert read(selection.query(defaults=defaults), defaults=defaults) == selection
 
 
@@ -168,6 +178,24 @@ def test_a_range_of_one_month_is_a_range() -> None:
 def test_a_share_is_of_the_powertrain_unless_said_otherwise() -> None:
     assert Selection().denominator is PowertrainChoice.BEV
     assert read("of=all").denominator is PowertrainChoice.ALL
+
+
+def test_levers_of_a_scenario_are_part_of_a_link_and_written_one_way() -> None:
+    moved = read("Price.cn=99@2027-01&scenario=export&DATA_ROUTE=both")
+    assert moved.levers == (("data_route", "both"), ("price.CN", "99@2027-01"))
+    assert moved.query(defaults=DEFAULTS) == "scenario=export&data_route=both&price.CN=99%402027-01"
+    assert read(moved.query(defaults=DEFAULTS)) == moved
+
+
+@pytest.mark.parametrize("query", ["price=99", "data_route.cn=both", "nothing.cn=1"])
+def test_a_lever_of_a_region_needs_one_and_others_have_none(query: str) -> None:
+    with pytest.raises(InvalidSelection, match="is no part of a selection"):
+        read(query)
+
+
+def test_a_lever_is_given_once() -> None:
+    with pytest.raises(InvalidSelection, match=r"'price\.CN' is given twice"):
+        read("price.CN=1&PRICE.cn=2")
 
 
 hostile = st.text(st.characters(), max_size=60) | st.sampled_from(
