@@ -16,9 +16,19 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dashboard.charts.chart import Chart
-from dashboard.selection import BasisChoice, By, InvalidSelection, Measure, PowertrainChoice, Selection, Window
+from dashboard.selection import (
+    BasisChoice,
+    By,
+    InvalidSelection,
+    Measure,
+    PowertrainChoice,
+    Real,
+    Selection,
+    Tax,
+    Window,
+)
 from db.queries import Nouns
-from db.vocabulary import Grain
+from db.vocabulary import AttachBasis, Grain, PriceKind, RangeCycle
 
 CONTROLS = (
     "market",
@@ -35,7 +45,25 @@ CONTROLS = (
     "until",
     "as_of",
 )
-"""The names of a selection that the bar edits, in keyboard order."""
+"""The names of a selection that a bar of sales edits, in keyboard order."""
+
+PRICE_CONTROLS = (
+    "market",
+    "makers",
+    "models",
+    "powertrain",
+    "price_kind",
+    "currency",
+    "tax",
+    "real",
+    "date",
+    "segment",
+    "cycle",
+    "since",
+    "until",
+    "as_of",
+)
+"""The names of a selection that a bar of prices edits, in keyboard order."""
 
 WITH_OPTIONS = ("market", "makers", "models")
 """The controls whose options depend on the data and on the selection."""
@@ -54,6 +82,15 @@ _LABELS = {
     "since": "From",
     "until": "To",
     "as_of": "As known on",
+    "price_kind": "Price",
+    "currency": "Currency",
+    "tax": "Tax",
+    "real": "Inflation",
+    "date": "On the day",
+    "segment": "Segment",
+    "cycle": "Range by",
+    "region": "Region",
+    "attach_basis": "Share of",
 }
 _HINTS = {
     "market": "all markets",
@@ -62,11 +99,17 @@ _HINTS = {
     "since": "YYYY-MM",
     "until": "YYYY-MM",
     "as_of": "YYYY-MM-DD",
+    "date": "YYYY-MM-DD",
 }
 _TITLES = {
     "since": "First month, such as 2023-01; empty for the first that is published",
     "until": "Last month, such as 2026-06; empty for the latest",
     "as_of": "See the figures as they were known at the end of a day, such as 2025-12-31; empty for now",
+    "date": "The day of a comparison, and of the exchange rate, such as 2024-05-31; empty for each price's own",
+    "segment": "Cars of one size only",
+    "cycle": "The test by which ranges were measured: those of two tests are never compared",
+    "region": "Where figures on who pays, and forecasts, are of",
+    "attach_basis": "What a figure on who pays is of; empty for the four definitions of a share, side by side",
 }
 _CHOICES: dict[str, tuple[tuple[str, str], ...]] = {
     "basis": (
@@ -110,6 +153,48 @@ _CHOICES: dict[str, tuple[tuple[str, str], ...]] = {
         (Window.TTM, "12 months"),
         (Window.YTD, "Year to date"),
     ),
+    "price_kind": (
+        ("", "All kinds"),
+        (PriceKind.LIST, "List"),
+        (PriceKind.STARTING, "Starting"),
+        (PriceKind.AFTER_INCENTIVE, "After incentive"),
+        (PriceKind.TRANSACTION_AVG, "Average paid"),
+    ),
+    "currency": (
+        ("local", "As quoted"),
+        *((code, code) for code in ("EUR", "USD", "CNY", "GBP", "JPY", "AUD", "BRL", "NOK", "SEK", "CHF")),
+    ),
+    "tax": (("", "As quoted"), (Tax.INCLUDED, "With"), (Tax.EXCLUDED, "Without")),
+    "real": ((Real.NOMINAL, "As quoted"), (Real.REAL, "Corrected")),
+    "segment": (
+        ("", "All sizes"),
+        *((code.lower(), code) for size in "ABCDEF" for code in (size, f"{size}-SUV")),
+        ("mpv", "MPV"),
+        ("pickup", "Pickup"),
+        ("sports", "Sports"),
+    ),
+    "cycle": (
+        ("", "Any test"),
+        *((word, word.value) for word in RangeCycle if word is not RangeCycle.NONE),
+    ),
+    "region": (
+        ("", "All regions"),
+        ("global", "World"),
+        ("nam", "North America"),
+        ("us", "United States"),
+        ("eu", "Europe"),
+        ("cn", "China"),
+        ("apac", "Asia-Pacific"),
+        ("anz", "Australia, New Zealand"),
+    ),
+    "attach_basis": (
+        ("", "Four definitions"),
+        (AttachBasis.TAKE_RATE, "New cars"),
+        (AttachBasis.ALL_DELIVERED, "All delivered"),
+        (AttachBasis.FLEET_ATTACH, "Cars in use"),
+        (AttachBasis.ELIGIBLE, "Eligible cars"),
+        *((word, word.value.replace("_", " ").capitalize()) for word in list(AttachBasis)[4:]),
+    ),
 }
 _WORDS: dict[str, Any] = {
     "basis": BasisChoice,
@@ -119,7 +204,14 @@ _WORDS: dict[str, Any] = {
     "of": PowertrainChoice,
     "grain": Grain,
     "window": Window,
+    "price_kind": PriceKind,
+    "tax": Tax,
+    "real": Real,
+    "cycle": RangeCycle,
+    "attach_basis": AttachBasis,
 }
+_LISTS = ("basis", "price_kind", "currency", "segment", "cycle", "region", "attach_basis")
+"""The controls with many choices or long words: lists that open, where others show all choices side by side."""
 _USUAL = BasisChoice.REGISTRATION
 _ALSO_FOUND_AS = {"GB": "UK Great Britain Britain England", "WORLD": "Global", "US": "USA America"}
 
@@ -165,6 +257,15 @@ def values(selection: Selection) -> dict[str, Any]:
         "since": f"{selection.since:%Y-%m}" if selection.since else "",
         "until": f"{selection.until:%Y-%m}" if selection.until else "",
         "as_of": selection.as_of.isoformat() if selection.as_of else "",
+        "price_kind": selection.price_kind.value if selection.price_kind else "",
+        "currency": selection.currency,
+        "tax": selection.tax.value if selection.tax else "",
+        "real": selection.real.value,
+        "date": selection.date.isoformat() if selection.date else "",
+        "segment": selection.segment or "",
+        "cycle": selection.cycle.value if selection.cycle else "",
+        "region": selection.region or "",
+        "attach_basis": selection.attach_basis.value if selection.attach_basis else "",
     }
 
 
@@ -192,8 +293,8 @@ def edited(selection: Selection, name: str, value: Any, *, defaults: Selection, 
 
     Raises `InvalidSelection` for a value that is none of the name's.
     """
-    if name not in CONTROLS:
-        raise InvalidSelection(f"'{name}' is no control", name=name, valid=CONTROLS)
+    if name not in _LABELS:
+        raise InvalidSelection(f"'{name}' is no control", name=name, valid=tuple(_LABELS))
     if name in WITH_OPTIONS:
         slugs = tuple(sorted(str(slug) for slug in value or ()))
         if name == "market":
@@ -320,6 +421,15 @@ def summary(selection: Selection, nouns: Nouns, *, names: Sequence[str] = CONTRO
         "powertrain": selection.powertrain.value,
         "measure": dict(_CHOICES["measure"])[selection.measure].lower() + (f" by {by}" if "by" in names else ""),
         "grain": selection.grain.value,
+        "price_kind": f"{selection.price_kind.replace('_', ' ')} prices" if selection.price_kind else "",
+        "currency": f"in {selection.currency}" if selection.currency != "local" else "",
+        "tax": selection.tax.meaning if selection.tax else "",
+        "real": "corrected for inflation" if selection.real is Real.REAL else "",
+        "date": f"on {selection.date}" if selection.date else "",
+        "segment": f"segment {selection.segment.upper()}" if selection.segment else "",
+        "cycle": f"range by {selection.cycle}" if selection.cycle else "",
+        "region": f"of {selection.region.upper()}" if selection.region else "",
+        "attach_basis": selection.attach_basis.replace("_", " ") if selection.attach_basis else "",
         "as_of": f"as known on {selection.as_of}" if selection.as_of else "",
     }
     return " · ".join(text for name, text in words.items() if text and name in names)
@@ -338,11 +448,13 @@ def _field(name: str, value: Any, chart: Chart, selection: Selection, nouns: Nou
             optionHeight=32,
             id=control_id(name),
         )
-    elif name == "basis":
+    elif name in _LISTS:
+        listed = _CHOICES[name]
+        if value not in [word for word, _ in listed]:
+            # A link may ask for one that is rarely wanted.
+            listed = (*listed, (value, value.upper()))
         control = dcc.Dropdown(
-            options=[
-                {"value": str(word), "label": text, "title": BasisChoice(word).meaning} for word, text in _CHOICES[name]
-            ],
+            options=[{"value": str(word), "label": text, "title": _meaning(name, word)} for word, text in listed],
             value=value,
             multi=False,
             clearable=False,
@@ -355,9 +467,7 @@ def _field(name: str, value: Any, chart: Chart, selection: Selection, nouns: Nou
         if name == "measure":
             choices = tuple(choice for choice in choices if choice[0] in chart.measures)
         control = dcc.RadioItems(
-            options=[
-                {"value": str(word), "label": text, "title": _WORDS[name](word).meaning} for word, text in choices
-            ],
+            options=[{"value": str(word), "label": text, "title": _meaning(name, word)} for word, text in choices],
             value=value,
             inline=True,
             className="segments",
@@ -374,7 +484,7 @@ def _field(name: str, value: Any, chart: Chart, selection: Selection, nouns: Nou
             autoComplete="off",
             id=control_id(name),
         )
-    if name in _CHOICES and name != "basis":
+    if name in _CHOICES and name not in _LISTS:
         return html.Fieldset(
             [html.Legend(label), control], id=field_id(name), className=f"field {name}", hidden=is_hidden
         )
@@ -387,3 +497,8 @@ def _field(name: str, value: Any, chart: Chart, selection: Selection, nouns: Nou
         className=f"field {name.replace('_', '-')}",
         hidden=is_hidden,
     )
+
+
+def _meaning(name: str, word: str) -> str:
+    """What a choice means, in a sentence; nothing for those whose words say it."""
+    return str(_WORDS[name](word).meaning) if word and name in _WORDS else ""

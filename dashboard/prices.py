@@ -452,33 +452,43 @@ def price_book(
     makers: Sequence[str] = (),
     models: Sequence[str] = (),
     currency: str = "local",
+    quotes_only: bool = False,
 ) -> PriceBook:
     """What is known of prices on a day, of all or of some markets, makers and models.
 
     With it come the vehicles, taxes and indices of these prices, as known on the day too, and for a `currency` that is
-    not `local` the rates that exchange them into it.
+    not `local` the rates that exchange them into it; for a chart of changes in price, `quotes_only`, none of these.
     """
     only = {name: chosen for name, chosen in (("market", markets), ("maker", makers), ("model", models)) if chosen}
     frame = queries.records(connection, "price", as_of=as_of, **only)
+    nouns = queries.names(connection)
+    book = PriceBook(
+        quotes=tuple(_quotes(frame)),
+        rates=Rates(),
+        vehicles=(),
+        frame=frame,
+        vehicle_frame=pd.DataFrame(),
+        rate_frames={},
+        names=nouns.makers_and_models,
+        market_names=nouns.markets,
+        as_of=as_of,
+    )
+    if quotes_only:
+        return book
     vehicles = queries.records(connection, "vehicle", as_of=as_of, model=set(frame["model"]))
     places = set(frame["market"])
     exchanged = set() if currency == "local" else {currency, *frame["currency"]}
     rates = {
-        "fx_rate": queries.records(connection, "fx_rate", as_of=as_of, currency=exchanged),
+        "fx_rate": queries.exchange_rates(connection, as_of=as_of, currency=exchanged),
         "tax_rate": queries.records(connection, "tax_rate", as_of=as_of, market=places),
         "price_index": queries.records(connection, "price_index", as_of=as_of, market=places),
     }
-    nouns = queries.names(connection)
-    return PriceBook(
-        quotes=tuple(_quotes(frame)),
+    return replace(
+        book,
         rates=rates_from(**rates),
         vehicles=tuple(_vehicles(vehicles)),
-        frame=frame,
         vehicle_frame=vehicles,
         rate_frames=rates,
-        names=nouns.makers_and_models,
-        market_names=nouns.markets,
-        as_of=as_of,
     )
 
 
@@ -599,7 +609,7 @@ def chosen_book(connection: Connection, selection: Selection) -> PriceBook:
 def _check_currency(connection: Connection, selection: Selection, book: PriceBook) -> None:
     rated = {"local", EURO, *(currency for currency, _ in book.rates.exchange)}
     if selection.currency not in rated:
-        known = queries.records(connection, "fx_rate", as_of=selection.as_of)["currency"]
+        known = queries.exchange_rates(connection, as_of=selection.as_of)["currency"]
         raise InvalidSelection(
             f"no exchange rate of {selection.currency} is known",
             name="currency",

@@ -152,9 +152,7 @@ class SourceHealth:
 
         Monthly records, such as exchange rates, are of no one market: its code and name are empty.
         """
-        monthly = (_expected_month(each, self.source.lag_days) for each in self.recorded)
-        found = [*self.markets, *(each for each in monthly if each)]
-        return min(found, key=lambda each: (-each.published_to.toordinal(), each.next_due), default=None)
+        return furthest(self.stated, self.recorded, lag_days=self.source.lag_days)
 
     def is_overdue(self, *, on: date) -> bool:
         """Whether nothing newer has come by a day on which the next period usually is there."""
@@ -169,6 +167,16 @@ class SourceHealth:
             return ()
         late = [each for each in self.markets if each.next_due < on]
         return tuple(sorted(late, key=lambda each: (each.next_due, each.market_name)))
+
+
+def furthest(stated: Sequence[Stated], recorded: Sequence[Recorded], *, lag_days: int) -> Expected | None:
+    """What is expected next of what a source tells furthest, the one due first among equals; None without periods."""
+    of_market: dict[str, list[Stated]] = defaultdict(list)
+    for each in stated:
+        of_market[each.market].append(each)
+    monthly = (_expected_month(each, lag_days) for each in recorded)
+    found = [*(_expected(of, lag_days) for of in of_market.values()), *(each for each in monthly if each)]
+    return min(found, key=lambda each: (-each.published_to.toordinal(), each.next_due), default=None)
 
 
 def _expected(stated: Sequence[Stated], lag_days: int) -> Expected:

@@ -360,16 +360,17 @@ def records(connection: Connection, table: str, *, as_of: date | None = None, **
         .order_by(*(of.c[name] for name in of.info["key"]), source.c.precedence)
     )
     result = connection.execute(query)
-    frame = pd.DataFrame(result.all(), columns=list(result.keys()), dtype=object)
-    for name in frame.columns:
+    told = list(zip(*result, strict=True)) or [()] * len(result.keys())
+    columns: dict[str, Any] = {}
+    for name, values in zip(result.keys(), told, strict=True):
         kind = of.c[name].type.python_type if name in of.c else str
-        if kind in (float, int, bool) and not frame[name].isna().any():
-            frame[name] = frame[name].astype(kind)
-        elif kind in (float, int):
-            frame[name] = frame[name].astype(float)
-        elif kind is not date:
-            frame[name] = [str(value) for value in frame[name]]
-    return frame
+        if kind in (float, int, bool):
+            columns[name] = np.array(values, dtype=float if None in values else kind)
+        elif kind is date:
+            columns[name] = np.array(values, dtype=object)
+        else:
+            columns[name] = np.array([str(value) for value in values], dtype=object)
+    return pd.DataFrame(columns)
 
 
 @dataclass(frozen=True)
@@ -405,6 +406,19 @@ def price_nouns(connection: Connection, *, as_of: date | None = None) -> Names:
         makers={slug: all_names.makers[slug] for slug in sorted({row.maker for row in known})},
         models={slug: all_names.models[slug] for slug in sorted({row.model for row in known})},
     )
+
+
+def exchange_rates(connection: Connection, *, as_of: date | None = None, **only: Collection[Any]) -> pd.DataFrame:
+    """The monthly exchange rates that were public on `as_of` (None: all), with the columns of `records`; `only` too.
+
+    A central bank prints each day's rates on that day and does not revise them: a month's mean is known when the month
+    is over, whenever the file with it was read here.
+    """
+    frame = records(connection, "fx_rate", as_of=None, **only)
+    if as_of is None:
+        return frame
+    over = [next_due(start, Grain.MONTH, lag_days=0) <= as_of for start in frame["period_start"]]
+    return frame[np.array(over, dtype=np.bool_)].reset_index(drop=True)
 
 
 def record_citations(connection: Connection, *frames: pd.DataFrame, as_of: date | None = None) -> tuple[Citation, ...]:

@@ -149,7 +149,7 @@ def receipts(connection: Connection, figures: MarketFigures, point: Point) -> pd
     claims = claims[in_spans(claims, spans) & claims["source_slug"].isin(sources)]
     if is_group:
         claims = claims[_in_group(claims, figures.nouns.memberships[point.maker], figures.nouns.makers)]
-    claims = _without_parts(claims, is_set=len(words) > 1)
+    claims = without_parts(claims, is_set=len(words) > 1)
     if figures.is_own and point.maker != ALL:
         claims = claims[_as_told(claims, figures, line, spans)]
     return claims.drop(columns="powertrain").reset_index(drop=True)
@@ -172,7 +172,7 @@ def _in_group(claims: pd.DataFrame, memberships: Sequence[Membership], names: Ma
     )
 
 
-def _without_parts(claims: pd.DataFrame, *, is_set: bool) -> pd.DataFrame:
+def without_parts(claims: pd.DataFrame, *, is_set: bool) -> pd.DataFrame:
     """The claims without those that another claim of the same period stands for."""
     period = ["source_slug", "market", "period_start", "grain"]
     if is_set:

@@ -704,7 +704,7 @@ def _bars(found: Changes, look: Look) -> Figure:
             "gridcolor": ink.grid,
             "zeroline": True,
             "zerolinecolor": ink.text,
-            **_pp_axis(span, most=4 if narrow else 9),
+            **pp_axis(span, most=4 if narrow else 9),
         },
         yaxis={
             "autorange": "reversed",
@@ -752,7 +752,7 @@ def _is_narrow(look: Look) -> bool:
     return look.width is None and look.height < style.SCREEN.height
 
 
-def _pp_axis(span: float, *, most: int) -> dict[str, Any]:
+def pp_axis(span: float, *, most: int) -> dict[str, Any]:
     """Ticks in percentage points, so many at the most."""
     step = next((each for each in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2) if span / each <= most), 0.5)
     ticks = [n * step for n in range(-round(2 / step), round(2 / step) + 1)] if span < 2 else [-1.0, 0.0, 1.0]

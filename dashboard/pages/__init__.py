@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dashboard.pages.front import FRONT
+from dashboard.pages.fsd import FSD
 from dashboard.pages.head_to_head import HEAD_TO_HEAD
 from dashboard.pages.market import MARKET
 from dashboard.pages.page import Page
+from dashboard.pages.prices import PRICES
 from dashboard.pages.sources import SOURCES
 
-PAGES: tuple[Page, ...] = (FRONT, MARKET, HEAD_TO_HEAD, SOURCES)
+PAGES: tuple[Page, ...] = (FRONT, MARKET, HEAD_TO_HEAD, PRICES, FSD, SOURCES)

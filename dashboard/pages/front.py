@@ -12,6 +12,7 @@ from dashboard.controls import aria
 from dashboard.pages.head_to_head import HEAD_TO_HEAD
 from dashboard.pages.market import MARKET
 from dashboard.pages.page import Page, Site
+from dashboard.pages.prices import PRICES
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,48 @@ PRESETS = (
         chart="penetration",
         query="market=US&grain=quarter",
         treatment="the quarters before and after the end averaged: buyers came early",
+    ),
+    Preset(
+        question="What does a Model Y cost in many markets?",
+        page=PRICES,
+        chart="price-ladder",
+        query="models=tesla-model-y&tax=excluded",
+        treatment="one trim, one day, that month's exchange rate, without tax where the rate is known",
+    ),
+    Preset(
+        question="Is it dearer or cheaper than two years ago?",
+        page=PRICES,
+        chart="price-history",
+        query="",
+        treatment="a step for each move; another trim or kind of price is another line",
+    ),
+    Preset(
+        question="How far is BYD below Tesla?",
+        page=PRICES,
+        chart="price-gap",
+        query="",
+        treatment="matched pairs of one segment, drive and range; the pairs are listed",
+    ),
+    Preset(
+        question="Who gives most range for the money?",
+        page=PRICES,
+        chart="value-frontier",
+        query="",
+        treatment="ranges by one test only",
+    ),
+    Preset(
+        question="Is that the list price or what is paid?",
+        page=PRICES,
+        chart="price-history",
+        query="market=US&makers=tesla&models=",
+        treatment="list price, price after incentive and average paid apart; the average is an estimate",
+    ),
+    Preset(
+        question="Did a price cut buy share?",
+        page=PRICES,
+        chart="price-event",
+        query="",
+        treatment="against makers that did not cut, and months without a cut; an association, no proof",
     ),
 )
 """In the order in which the page lists them."""

@@ -1,0 +1,647 @@
+"""`fsd-projection`: how many will pay for FSD, as a fan of draws behind the published figures, to the end of 2035.
+
+Beside the fan stand other scenarios on the same draws, a straight line, and what others forecast. The title says when
+ten million users would be reached, or how few draws get there; of other definitions and areas how far it comes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from dashboard import projected, style
+from dashboard.charts import fsd_words
+from dashboard.charts import projection_words as words
+from dashboard.charts.chart import Chart, Point, Reading, Table, shortest
+from dashboard.charts.projection_words import Asked, Numbers
+from dashboard.fsd_record import AttachPoint
+from dashboard.projected import World
+from dashboard.projections import record, scenarios, scoring
+from dashboard.projections.record import START, Forecast
+from dashboard.selection import Selection
+from dashboard.style import Figure, Look
+from db import Connection
+from db.vocabulary import AttachBasis
+
+DEFAULTS: Final = Selection(market=("WORLD",))
+
+TEN_MILLION: Final = 10_000_000
+"""Users that the award of November 2025 to Tesla's chief asks for: the mark that the question is about."""
+
+BESIDE: Final = 5
+"""Other scenarios that are drawn at the most: those that end farthest from the one asked for."""
+
+APART: Final = 0.015
+"""How far another scenario's median has to end from the one asked for to be drawn, as a part of it."""
+
+LINE_FROM: Final = 4
+"""Quarters of the model's own median whose slope the straight line takes where no two counts are published."""
+
+
+@dataclass(frozen=True)
+class Other:
+    """Another scenario as it stands: its median over the quarters shown, and its outcome in the last one."""
+
+    world: World
+    median: Numbers
+    end: tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """A world's draws over the quarters shown (N, Q), those of the one beside it, and what stands by both.
+
+    `line` is the straight line from the last quarter with data on (NaN before), and `line_from` what it goes through.
+    """
+
+    asked: Asked
+    draws: Numbers
+    made: Numbers
+    beside: Numbers | None
+    others: tuple[Other, ...]
+    line: Numbers
+    line_from: str
+    points: tuple[AttachPoint, ...]
+    forecasts: tuple[Forecast, ...]
+
+    @property
+    def ahead(self) -> slice:
+        """The columns that are projected."""
+        return slice(max(self.asked.ahead - self.asked.first, 0), None)
+
+
+def load(connection: Connection, selection: Selection, *, today: date) -> Reading:
+    """The projection of a selection; raises as `projection_words.asked` and `projected.fit`."""
+    asked = words.asked(connection, selection, today=today)
+    found = project(asked)
+    return Reading(
+        selection=selection,
+        title=title(found),
+        subtitle=_subtitle(asked),
+        badge=words.badge(asked, today=today),
+        citations=asked.told.citations,
+        notes=notes(found),
+        content=found,
+    )
+
+
+def project(asked: Asked) -> Projection:
+    """What is drawn of what is asked."""
+    of = asked.definition.of
+    whole = of(asked.outlook(asked.world))
+    draws = asked.shown(whole)
+    beside = asked.shown(of(asked.outlook(asked.compared))) if asked.compared else None
+    line, line_from = straight_line(asked, words.quantiles(whole)[2])
+    return Projection(
+        asked=asked,
+        draws=draws,
+        made=words.quantiles(draws),
+        beside=beside,
+        others=_others(asked, draws),
+        line=asked.shown(line),
+        line_from=line_from,
+        points=words.published(asked),
+        forecasts=words.others_forecasts(asked),
+    )
+
+
+def _others(asked: Asked, draws: Numbers) -> tuple[Other, ...]:
+    """The other scenarios that could be thought of, as they stand, those that end farthest away first.
+
+    They are simulated on some of the draws, and set against the asked one on the same.
+    """
+    few = asked.shown(asked.definition.of(asked.outlook(asked.world, few=True)))
+    own, own_few = np.median(draws, axis=0), np.median(few, axis=0)
+    taken = {asked.world.levers, *([asked.compared.levers] if asked.compared else [])}
+    found = []
+    for one in scenarios.scenarios(asked.day):
+        if one.levers in taken:
+            continue
+        world = World(one, one.levers)
+        values = asked.shown(asked.definition.of(asked.outlook(world, few=True)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scaled = np.where(own_few > 0, own / own_few, 1.0)
+        if np.isfinite(values[:, -1]).all():
+            middle, low, high = words.spread(values[:, -1])
+            at = float(scaled[-1])
+            found.append(Other(world, np.median(values, axis=0) * scaled, (middle * at, low * at, high * at)))
+    end = float(own[-1])
+    return tuple(sorted(found, key=lambda other: -abs(other.end[0] - end)))
+
+
+def drawn_others(found: Projection) -> tuple[Other, ...]:
+    """The others that end apart from the world asked for, as many as are told apart."""
+    end = float(found.made[2, -1])
+    apart = [other for other in found.others if abs(other.end[0] - end) > APART * max(abs(end), 1e-9)]
+    return tuple(apart[:BESIDE])
+
+
+def straight_line(asked: Asked, median: Numbers) -> tuple[Numbers, str]:
+    """A straight line over all quarters (Q), NaN up to the last figure it goes through, and what that is.
+
+    Of users in the world: through the first and the last published count. Of what has no two counts: on with the slope
+    of the model's median over the last year with data. Not below nothing, and no share above all.
+    """
+    counts = scoring.counts(asked.told.record) if asked.definition.bases == _COUNTS and asked.area == "world" else ()
+    quarters = np.arange(START, START + len(median))
+    if len(counts) > 1:
+        made = np.array([_ruled(counts, int(quarter)) for quarter in quarters])
+        start = counts[-1].quarter
+        said = (
+            f"through the published counts of {words.quarter_text(counts[0].quarter)} and {words.quarter_text(start)}"
+        )
+    else:
+        start = asked.ahead - 1
+        at = start - START
+        slope = (median[at] - median[at - LINE_FROM]) / LINE_FROM if at >= LINE_FROM else 0.0
+        made = median[at] + slope * (quarters - start)
+        said = f"on from the model's median of the year to {words.quarter_text(start)}, for want of two counts"
+    made = np.clip(made, 0.0, 1.0 if asked.definition.is_share else None)
+    return np.where(quarters >= start, made, np.nan), said
+
+
+_COUNTS: Final = (AttachBasis.ACTIVE_SUBSCRIPTIONS, AttachBasis.PAID_USERS)
+
+
+def _ruled(counts: Sequence[record.Observation], quarter: int) -> float:
+    _, line = scoring.simple_rules(counts, quarter)
+    return float("nan") if line is None else line
+
+
+# Words
+
+
+def title(found: Projection) -> str:
+    """When ten million users are reached, how far two worlds are apart, or how far it comes."""
+    asked = found.asked
+    if found.beside is not None:
+        return _difference(found, found.beside)
+    if asked.definition.bases == _COUNTS and asked.area == "world":
+        return _ten_million(found)
+    return _reached(found)
+
+
+def crossing(draws: Numbers, mark: float) -> Numbers:
+    """For each draw the first column at which it is at a mark; the number of columns where it never is."""
+    above = draws >= mark
+    return np.where(above.any(axis=1), above.argmax(axis=1), draws.shape[1])
+
+
+def _ten_million(found: Projection) -> str:
+    asked = found.asked
+    columns = crossing(found.draws, TEN_MILLION)
+    never = found.draws.shape[1]
+    low, middle, high = (int(np.percentile(columns, part, method="higher")) for part in (10, 50, 90))
+
+    def when(column: int) -> str:
+        return words.quarter_text(asked.first + column) if column < never else f"after {asked.end.split()[-1]}"
+
+    if middle < never:
+        return shortest(
+            f"FSD reaches 10 M users in {when(middle)} by the median draw (80 %: {when(low)} to {when(high)})",
+            f"10 M FSD users in {when(middle)} (80 %: {when(low)} to {when(high)})",
+        )
+    share = float((columns == never).mean())
+    rate = "all" if share == 1 else style.share_text(share).replace(".0 %", " %")
+    by = f"by {asked.last // 4}" if asked.last % 4 == 3 else f"by {words.quarter_text(asked.last)}"
+    then = asked.definition.text(float(found.made[2, -1]))
+    return shortest(
+        f"No 10 M FSD users {by} in {rate}{'' if share == 1 else ' of'} draws; the median then is {then}",
+        f"No 10 M FSD users {by} in {rate}{'' if share == 1 else ' of'} draws",
+    )
+
+
+def _reached(found: Projection) -> str:
+    asked = found.asked
+    middle, low, high = (float(found.made[row, -1]) for row in (2, 0, 4))
+    if not np.isfinite(middle):
+        return f"{asked.where}: no FSD to be had by the {asked.end}"
+    text, span = asked.definition.text(middle), f"80 %: {asked.definition.text(low)} to {asked.definition.text(high)}"
+    return shortest(
+        f"{asked.where}: {text} {asked.definition.noun} at the {asked.end} ({span})",
+        f"{asked.where}: {text} {asked.definition.noun} ({span})",
+        f"{asked.where}, {asked.end}: {text} ({span})",
+    )
+
+
+def _difference(found: Projection, beside: Numbers) -> str:
+    """How far two worlds end apart, draw by draw; said to be the same where the interval holds nothing else."""
+    asked = found.asked
+    other = asked.compared
+    assert other is not None
+    apart = found.draws[:, -1] - beside[:, -1]
+    where = f"{asked.where}, {asked.end}"
+    own, others = asked.world.name, other.name
+    if not np.isfinite(apart).all():
+        return shortest(f"{own} against {others}: {where}", where)
+    middle, low, high = words.spread(apart)
+    said = [asked.definition.change_text(each) for each in (middle, low, high)]
+    noun = "" if asked.definition.is_share else " users"
+    if said[1] == said[2]:
+        return shortest(f"{own} and {others} come to the same: {where}", f"The two come to the same: {where}")
+    difference = f"{said[0]}{noun} (80 %: {said[1]} to {said[2]})"
+    return shortest(
+        f"{own} against {others}: {difference}, {where}",
+        f"{own} v {others}: {difference}, {where}",
+        f"{where}: {difference} against {others}",
+        f"{where}: {difference}",
+    )
+
+
+def _subtitle(asked: Asked) -> str:
+    what = "FSD users, buyers and subscribers, at the quarter's end"
+    if asked.definition.is_share:
+        what = f"Share {asked.definition.noun}, at the quarter's end"
+        if asked.selection.attach_basis is AttachBasis.TAKE_RATE:
+            what = "Share of the quarter's new cars that come with FSD"
+    what = what.replace("Share of cars in use have FSD", "Users over cars in use")
+    what = what.replace("Share of all cars delivered have FSD", "Users over all cars ever delivered")
+    what = what.replace("Share of eligible cars have FSD", "Users over cars for which FSD is sold")
+    return f"{what} · {asked.where} · {asked.world.name}" + (f" v {asked.compared.name}" if asked.compared else "")
+
+
+def notes(found: Projection) -> tuple[str, ...]:
+    """What a reader has to know: the run, the scenario, what it assumes, what stands beside it, what it rests on."""
+    asked = found.asked
+    if found.forecasts:
+        said = [f"{one.forecaster} {_forecast_text(one, asked)} by {one.target_date.year}" for one in found.forecasts]
+        beside = f"Others (diamonds): {'; '.join(said)}."
+    else:
+        beside = "No published forecast is of this definition, area and time."
+    return (
+        words.run_note(asked),
+        f"{words.story_note(asked)} {words.ASSUMES}",
+        *words.moved_note(asked),
+        f"{words.DRAWN} Straight line: {found.line_from}. Other scenarios: medians on the same draws. {beside}",
+        words.cars_note(asked.told),
+        *words.unused(asked.selection, DEFAULTS),
+    )
+
+
+def _forecast_text(one: Forecast, asked: Asked) -> str:
+    low, high = one.low or 0.0, one.high or one.low or 0.0
+    # Round figures are told as such.
+    text = [re.sub(r"\.0+ ", " ", asked.definition.text(each)) for each in (low, high)]
+    return text[0] if text[0] == text[1] else f"{text[0]} to {text[1]}"
+
+
+# Drawing
+
+
+def draw(reading: Reading, look: Look) -> Figure:
+    """Published points, the fan behind the data end, other scenarios dashed, the straight line, others' forecasts."""
+    found: Projection = reading.content
+    asked = found.asked
+    ink, colour = style.INK[look.theme], style.colour("tesla", look.theme)
+    x = words.days(asked.quarters)
+    traces = words.fan(asked, found.made, asked.world.name, colour)
+    if found.beside is not None and asked.compared is not None:
+        traces += words.fan(asked, words.quantiles(found.beside), asked.compared.name, ink.text, hatched=True)
+    ends = [_end(f"{asked.world.name} {{}}", found.made, asked, colour)]
+    if found.beside is not None and asked.compared is not None:
+        ends.append(_end(f"{asked.compared.name} {{}}", words.quantiles(found.beside), asked, ink.text))
+    for other, dash in zip(drawn_others(found), _DASHES, strict=False):
+        traces.append(_line(x, other.median, other.world.name, asked, found.ahead, ink.quiet, dash))
+        ends.append(_plain_end(other.world.name, other.median, asked, ink.quiet))
+    if np.isfinite(found.line).any():
+        traces.append(_line(x, found.line, "Straight line", asked, slice(0, None), ink.text, "solid", width=1.0))
+        ends.append(_plain_end("Straight line", found.line, asked, ink.text))
+    traces += _forecast_marks(found, look)
+    traces += _published(found, look)
+    top = _top(found)
+    shapes, labels = words.data_end(asked, look)
+    font = round(look.font_px * 0.85)
+    layout = style.layout(
+        look,
+        margin={"t": round(look.font_px * 2), "r": style.end_room(ends, font_px=font)},
+        hovermode="x",
+        xaxis=words.time_axis(asked) | {"hoverformat": "Q%q %Y"},
+        yaxis={
+            "range": [0, top],
+            "tickformat": (".0%" if top > 0.05 else ".1%") if asked.definition.is_share else "~s",
+        },
+        shapes=shapes,
+    )
+    plot_height = layout["height"] - layout["margin"]["t"] - layout["margin"]["b"]
+    placed = style.line_end_labels(ends, height_px=plot_height, font_px=font, value_range=(0, top))
+    layout["annotations"] = [*labels, *_forecast_names(found, look), *style.end_annotations(placed, font_px=font)]
+    return {"data": traces, "layout": layout}
+
+
+_DASHES: Final = ("dot", "dash", "longdash", "dashdot", "longdashdot")
+
+
+def _top(found: Projection) -> float:
+    """The upper end of the axis: all of the 80 % band, the points, and the forecasts up to twice as high."""
+    tops = [found.made[4], found.line, *(other.median for other in drawn_others(found))]
+    if found.beside is not None:
+        tops.append(words.quantiles(found.beside)[4])
+    tops.append(np.array([point.high for point in found.points]))
+    finite = np.concatenate([each[np.isfinite(each)] for each in tops])
+    high = float(finite.max()) if len(finite) else 0.0
+    told = [one.high or one.low or 0.0 for one in found.forecasts]
+    high = max([high, *(each for each in told if each <= 2.2 * high)])
+    high = (high or 1.0) * 1.06
+    return min(high, 1.02) if found.asked.definition.is_share else high
+
+
+def _end(name: str, made: Numbers, asked: Asked, colour: str) -> style.LineEnd:
+    middle = float(made[2, -1])
+    if not np.isfinite(middle):
+        return style.LineEnd(name.format("not on sale"), 0.0, colour)
+    return style.LineEnd(name.format(asked.definition.text(middle)), middle, colour)
+
+
+def _plain_end(name: str, values: Numbers, asked: Asked, colour: str) -> style.LineEnd:
+    value = float(values[-1])
+    return style.LineEnd(f"{name} {asked.definition.text(value)}", value, colour)
+
+
+def _line(
+    x: Sequence[str],
+    values: Numbers,
+    name: str,
+    asked: Asked,
+    part: slice,
+    colour: str,
+    dash: str,
+    *,
+    width: float = 1.4,
+) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": style.escape(name),
+        "x": list(x[part]),
+        "y": words.plain(values[part]),
+        "line": {"color": colour, "width": width, "dash": dash},
+        "text": ["" if not np.isfinite(value) else asked.definition.text(value) for value in values[part].tolist()],
+        "hovertemplate": "%{text}",
+        "showlegend": False,
+    }
+
+
+def _forecast_marks(found: Projection, look: Look) -> list[dict[str, Any]]:
+    """Others' forecasts as open diamonds on their day; what lies above the axis stands at its upper end."""
+    ink, top = style.INK[look.theme], _top(found)
+    if not found.forecasts:
+        return []
+    heights = [one.high or one.low or 0.0 for one in found.forecasts]
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "Others' forecasts",
+            "x": [one.target_date.isoformat() for one in found.forecasts],
+            "y": [min(height, top) for height in heights],
+            "marker": {
+                "symbol": ["diamond-open" if height <= top else "arrow-up-open" for height in heights],
+                "size": round(look.font_px * 0.75),
+                "color": ink.text,
+                "line": {"width": 1.6, "color": ink.text},
+            },
+            "text": [style.escape(f"{one.forecaster}: {_forecast_text(one, found.asked)}") for one in found.forecasts],
+            "hovertemplate": "%{text}<extra></extra>",
+            "cliponaxis": False,
+            "showlegend": False,
+        }
+    ]
+
+
+NAMED_FORECASTS: Final = 2
+"""Others' forecasts ahead that are named in the plot; more are named in the notes and on hover alone."""
+
+
+def _forecast_names(found: Projection, look: Look) -> list[dict[str, Any]]:
+    """Who said what is still ahead, left of its mark, where the page has room for it."""
+    ahead = [one for one in found.forecasts if one.target_date > found.asked.told.ended]
+    if len(ahead) > NAMED_FORECASTS or fsd_words.is_narrow(look):
+        return []
+    top = _top(found)
+    return [
+        {
+            "text": style.escape(
+                f"{one.forecaster.replace('(', '').replace(')', '')}: {_forecast_text(one, found.asked)}"
+            ),
+            "font": {"size": round(look.font_px * 0.85), "color": style.INK[look.theme].quiet},
+            "showarrow": False,
+            "xref": "x",
+            "x": one.target_date.isoformat(),
+            "xanchor": "right",
+            "xshift": -round(look.font_px * 0.7),
+            "yref": "y",
+            "y": min(one.high or one.low or 0.0, top),
+            "yanchor": "middle",
+            "bgcolor": style.INK[look.theme].background,
+            "borderpad": 1,
+        }
+        for one in ahead
+    ]
+
+
+def _published(found: Projection, look: Look) -> list[dict[str, Any]]:
+    """The published figures as solid points, hollow where owners were asked or somebody estimated."""
+    if not found.points:
+        return []
+    colour = style.colour("tesla", look.theme)
+    return [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": "Published",
+            "x": [point.as_of.isoformat() for point in found.points],
+            "y": [point.value for point in found.points],
+            "marker": {
+                "symbol": ["circle" if point.is_disclosed else "circle-open" for point in found.points],
+                "size": round(look.font_px * 0.55),
+                "color": colour,
+                "opacity": 1,
+                "line": {"width": 1.4, "color": colour},
+            },
+            "error_y": {
+                "type": "data",
+                "symmetric": False,
+                "array": [point.high - point.value for point in found.points],
+                "arrayminus": [point.value - point.low for point in found.points],
+                "color": colour,
+                "thickness": 1.2,
+                "width": 0,
+            },
+            "text": [
+                style.escape(f"{found.asked.definition.text(point.value)}, {point.estimator}; {point.evidence.value}")
+                for point in found.points
+            ],
+            "customdata": [_key(point) for point in found.points],
+            "hovertemplate": "%{text}<extra></extra>",
+            "showlegend": False,
+        }
+    ]
+
+
+def _key(point: AttachPoint) -> list[Any]:
+    """The region, the definition in place of a maker, the row in place of a model, the day."""
+    return [point.region, point.basis.value, str(point.row), point.as_of.toordinal()]
+
+
+# Download, table, receipts
+
+_OWN = ("kind", "region", "attach_basis", "scenario", "low_50", "high_50", "mean", "draws", "seed", "data_end", "url")
+
+
+def rows(reading: Reading) -> pd.DataFrame:
+    """One row a published figure, then a quarter of each scenario, of the straight line, and others' forecasts.
+
+    `kind` tells them apart; `value` of a projection is the median, `low` and `high` the 80 % interval, `low_50` and
+    `high_50` the 50 % one, `source` what the fit rests on. Other scenarios have their median alone.
+    """
+    found: Projection = reading.content
+    asked = found.asked
+    run = projected.fit(asked.told)
+    unit = asked.definition.unit
+    shared = {
+        "grain": "quarter",
+        "market": asked.area.upper(),
+        "basis": "projection",
+        "maker": "tesla",
+        "maker_name": "Tesla",
+        "measure": asked.selection.attach_basis.value
+        if asked.definition.is_share and asked.selection.attach_basis
+        else AttachBasis.ACTIVE_SUBSCRIPTIONS.value,
+        "unit": unit,
+        "region": asked.area,
+        "known_from": asked.day.isoformat(),
+        "source": words.slugs(asked.told),
+        "data_end": asked.told.ended.isoformat(),
+    }
+    shared["attach_basis"] = shared["measure"]
+    made: list[Mapping[str, Any]] = [
+        {
+            "kind": "published",
+            "period_start": point.as_of.isoformat(),
+            "grain": "day",
+            "market": asked.area.upper(),
+            "basis": point.basis.value,
+            "maker": "tesla",
+            "maker_name": "Tesla",
+            "measure": point.basis.value,
+            "value": point.value,
+            "low": point.low,
+            "high": point.high,
+            "unit": unit,
+            "flags": "" if point.is_disclosed else "estimated",
+            "source": asked.told.attach["source"].iloc[point.row],
+            "known_from": asked.told.attach["known_from"].iloc[point.row].isoformat(),
+            "region": asked.area,
+            "attach_basis": point.basis.value,
+            "url": point.url,
+        }
+        for point in found.points
+    ]
+    starts = [record.quarter_start(quarter).isoformat() for quarter in asked.quarters]
+    worlds = [(asked.world.name, found.made, found.draws)]
+    if found.beside is not None and asked.compared is not None:
+        worlds.append((asked.compared.name, words.quantiles(found.beside), found.beside))
+    for name, band, draws in worlds:
+        for quarter, start, of, mean in zip(asked.quarters, starts, band.T.tolist(), draws.mean(axis=0), strict=True):
+            past = quarter < asked.ahead
+            told = {"kind": "model" if past else "projection", "period_start": start, "scenario": name}
+            told |= dict(zip(("low", "low_50", "value", "high_50", "high"), of, strict=True))
+            made.append(
+                shared
+                | told
+                | {
+                    "mean": float(mean),
+                    "draws": len(run.draws),
+                    "seed": run.draws.seed,
+                    "flags": "modelled" if past else "projected",
+                }
+            )
+    for other in found.others:
+        for quarter, start, value in zip(asked.quarters, starts, other.median.tolist(), strict=True):
+            if quarter >= asked.ahead:
+                told = {"kind": "scenario", "period_start": start, "scenario": other.world.name, "value": value}
+                made.append(shared | told | {"draws": projected.FEW, "seed": run.draws.seed, "flags": "projected"})
+    for start, value in zip(starts, found.line.tolist(), strict=True):
+        if np.isfinite(value):
+            told = {"kind": "straight line", "period_start": start, "value": value, "flags": "extrapolated"}
+            made.append(shared | told)
+    for one in found.forecasts:
+        told = {"kind": "forecast", "period_start": one.target_date.isoformat(), "grain": "day"}
+        told |= {"value": one.high, "low": one.low, "high": one.high, "scenario": one.forecaster, "flags": "forecast"}
+        made.append(shared | told | {"source": "fsd-forecasts", "known_from": one.known_from.isoformat()})
+    return fsd_words.download(made, *_OWN)
+
+
+def table(reading: Reading) -> Table:
+    """The ends of years of the world asked for; then where every other scenario ends."""
+    found: Projection = reading.content
+    asked = found.asked
+    text = asked.definition.text
+    body = []
+    for quarter in words.years_end(asked.quarters, ahead=asked.ahead, last=asked.last):
+        at = quarter - asked.first
+        low, _, middle, _, high = found.made[:, at].tolist()
+        kind = "projection" if quarter >= asked.ahead else "model"
+        line = text(float(found.line[at])) if np.isfinite(found.line[at]) else "–"
+        body.append((words.quarter_text(quarter), asked.world.name, text(low), text(middle), text(high), line, kind))
+    if found.beside is not None and asked.compared is not None:
+        middle, low, high = words.spread(found.beside[:, -1])
+        last = words.quarter_text(asked.last)
+        body.append((last, asked.compared.name, text(low), text(middle), text(high), "–", "beside it"))
+    for other in found.others:
+        middle, low, high = other.end
+        last = words.quarter_text(asked.last)
+        body.append((last, other.world.name, text(low), text(middle), text(high), "–", "other scenario"))
+    return Table(
+        header=("Quarter", "Scenario", "10 % lie below", "Median", "10 % lie above", "Straight line", "What it is"),
+        rows=tuple(body),
+        caption="The ends of years, and where the other scenarios end: draws of the model, no figures.",
+    )
+
+
+def receipts(connection: Connection, reading: Reading, point: Point) -> pd.DataFrame:
+    """The stored row behind a published point: what is projected has none."""
+    found: Projection = reading.content
+    return _claims(connection, found, [int(point.model)])
+
+
+def row_receipts(connection: Connection, reading: Reading) -> pd.DataFrame:
+    """The stored rows behind the published figures of the download, which come first in it."""
+    found: Projection = reading.content
+    claims = _claims(connection, found, [point.row for point in found.points])
+    return claims.assign(row=range(len(claims)))
+
+
+def _claims(connection: Connection, found: Projection, numbers: Sequence[int]) -> pd.DataFrame:
+    return fsd_words.claims_behind(
+        connection,
+        found.asked.told.attach,
+        numbers,
+        says=lambda row: fsd_words.Says(
+            day=row["as_of"],
+            about=f"{fsd_words.definition(AttachBasis(row['attach_basis']))}, {row['estimator']}",
+            stated=fsd_words.figure_text(row["value"], row["unit"]),
+        ),
+    )
+
+
+FSD_PROJECTION = Chart(
+    slug="fsd-projection",
+    name="To 2035",
+    question="When could FSD reach ten million?",
+    defaults=DEFAULTS,
+    measures=(),
+    load=load,
+    draw=draw,
+    rows=rows,
+    table=table,
+    receipts=receipts,
+    row_receipts=row_receipts,
+    by_day=True,
+)

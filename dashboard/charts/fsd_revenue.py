@@ -1,0 +1,628 @@
+"""`fsd-revenue`: what FSD brings in, as it is booked and as the money comes, and what is still owed to buyers.
+
+One picture of one flow: cash from outright sales is partly booked at once, the rest is deferred and released later;
+subscriptions and licences are recognised as they are billed. So recognised and received revenue stand side by side, and
+the deferred balance under them is what lies between. Where the selection sets China's data routes beside each other, it
+says what trying both was worth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from dashboard import fsd_record, projected, style
+from dashboard.charts import fsd_words
+from dashboard.charts import projection_words as words
+from dashboard.charts.chart import Chart, Reading, Table, shortest
+from dashboard.charts.projection_words import Asked, Numbers
+from dashboard.fsd_record import AttachPoint
+from dashboard.projected import ROUTES, Hedge, Outlook
+from dashboard.projections import record
+from dashboard.projections.record import START, Forecast
+from dashboard.selection import NotPublished, Selection
+from dashboard.style import Figure, Look
+from db import Connection
+from db.vocabulary import AttachBasis, Grain
+
+DEFAULTS: Final = Selection(market=("WORLD",), grain=Grain.YEAR)
+
+PARTS: Final[Mapping[str, str]] = {
+    "subscription": "Subscriptions",
+    "booked": "Sold, booked at once",
+    "released": "Released from deferred",
+    "licence": "Licences",
+}
+"""What recognised revenue is made of, from the bottom of a bar."""
+
+_PATTERNS: Final = {"subscription": "", "booked": "/", "released": ".", "licence": "x"}
+"""How the parts are told apart: hue is the maker's."""
+
+TITLE_YEAR: Final = 2030
+"""The year of which the title tells, where it is shown."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Money of the periods shown, in US dollars: draws (N, P) of recognised and received revenue, the means (P) of the
+    parts of what is recognised, and draws of the deferred balance at the period's end."""
+
+    recognised: Numbers
+    received: Numbers
+    parts: Mapping[str, Numbers]
+    deferred: Numbers
+    arr: Numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Revenue:
+    """What is drawn: periods by their first quarter, each of `length` quarters; the world's sums and the other's.
+
+    `line` is the straight line of recognised revenue in the periods ahead (NaN before). `balances` are published
+    deferred revenue, which holds more than FSD. `hedge` is there where data routes are compared.
+    """
+
+    asked: Asked
+    starts: tuple[int, ...]
+    length: int
+    sums: Sums
+    beside: Sums | None
+    line: Numbers
+    balances: tuple[AttachPoint, ...]
+    forecasts: tuple[Forecast, ...]
+    hedge: Hedge | None
+
+    @property
+    def is_ahead(self) -> list[bool]:
+        """Whether a period is projected, at least in part."""
+        return [start + self.length > self.asked.ahead for start in self.starts]
+
+    def name(self, start: int) -> str:
+        """A period in words."""
+        return str(start // 4) if self.length == 4 else words.quarter_text(start)
+
+    def at(self, start: int) -> str:
+        """The day in the middle of a period, where its bar stands."""
+        first, after = record.quarter_start(start), record.quarter_start(start + self.length)
+        return (first + (after - first) / 2).isoformat()
+
+
+def load(connection: Connection, selection: Selection, *, today: date) -> Reading:
+    """The revenue of a selection's world; raises as `projection_words.asked` and `projected.fit`, and `NotPublished`
+    for a range without a whole period."""
+    asked = words.asked(connection, selection, today=today)
+    found = revenue(asked)
+    return Reading(
+        selection=selection,
+        title=title(found),
+        subtitle=_subtitle(found),
+        badge=words.badge(asked, today=today),
+        citations=asked.told.citations,
+        notes=notes(found),
+        content=found,
+    )
+
+
+def revenue(asked: Asked) -> Revenue:
+    """What is drawn of what is asked."""
+    length = 4 if asked.selection.grain is Grain.YEAR else 1
+    # The first quarter of the simulation has stocks and no flows.
+    first = max(asked.first, START + 1)
+    first += -first % length
+    starts = tuple(range(first, asked.last - length + 2, length))
+    if not starts:
+        raise NotPublished(
+            "no whole period of the projection is in the range",
+            nearest=replace(asked.selection, since=None, until=None),
+        )
+    outlook = asked.outlook(asked.world)
+    compared = asked.outlook(asked.compared) if asked.compared else None
+    is_world = asked.area == "world"
+    points = fsd_record.attach_points(asked.told.attach) if is_world else ()
+    return Revenue(
+        asked=asked,
+        starts=starts,
+        length=length,
+        sums=summed(outlook, starts, length),
+        beside=summed(compared, starts, length) if compared else None,
+        line=_straight(outlook, starts, length, ahead=asked.ahead),
+        balances=tuple(
+            point
+            for point in points
+            if point.basis is AttachBasis.DEFERRED_REVENUE and words.in_range(point.as_of, asked)
+        ),
+        forecasts=tuple(
+            one
+            for one in asked.told.record.forecasts
+            if is_world and one.metric == "fsd_revenue_year" and one.low is not None and length == 4
+            if one.target_date.year * 4 in starts
+        ),
+        hedge=_hedge(asked),
+    )
+
+
+def summed(one: Outlook, starts: Sequence[int], length: int) -> Sums:
+    """An outlook's money by period: flows are summed, balances are those of the period's end."""
+
+    def flow(values: Numbers) -> Numbers:
+        return np.stack([values[:, start - START : start - START + length].sum(axis=1) for start in starts], axis=1)
+
+    ends = [start - START + length - 1 for start in starts]
+    return Sums(
+        recognised=flow(one.recognised),
+        received=flow(one.received),
+        parts={name: flow(getattr(one, name)).mean(axis=0, dtype=np.float64) for name in PARTS},
+        deferred=one.deferred[:, ends],
+        arr=one.arr[:, ends],
+    )
+
+
+def _straight(one: Outlook, starts: Sequence[int], length: int, *, ahead: int) -> Numbers:
+    """The straight line of the mean recognised revenue on from the last four quarters with data, by period."""
+    mean = one.recognised.mean(axis=0, dtype=np.float64)
+    last = ahead - 1 - START
+    slope = (mean[last] - mean[last - 4]) / 4 if last > 4 else 0.0
+    quarters = np.arange(len(mean))
+    line = np.where(quarters <= last, mean, np.maximum(mean[last] + slope * (quarters - last), 0.0))
+    made = np.array([line[start - START : start - START + length].sum() for start in starts])
+    return np.where([start + length > ahead for start in starts], made, np.nan)
+
+
+def _hedge(asked: Asked) -> Hedge | None:
+    """What both routes are worth over the better one, where the selection sets two of the routes beside each other."""
+    if asked.compared is None or not {asked.world.scenario.slug, asked.compared.scenario.slug} <= set(ROUTES):
+        return None
+    moved = dict(asked.world.moved)
+    worlds = {name: projected.world(asked.told, name, moved) for name in ROUTES}
+    since = record.quarter_of(asked.world.levers.route_start)
+    return projected.hedge({name: asked.outlook(one) for name, one in worlds.items()}, since=max(since, START + 1))
+
+
+# Words
+
+
+def money(amount: float) -> str:
+    """US dollars in words: `4.61 bn USD`, `350 M USD`, `none`."""
+    sign = style.MINUS if amount < 0 else ""
+    size = abs(amount)
+    if size >= 0.9995e9:
+        return f"{sign}{size / 1e9:,.3g} bn USD"
+    if size >= 0.5e6:
+        return f"{sign}{size / 1e6:,.3g} M USD"
+    return "no USD" if size < 1 else f"{sign}<1 M USD"
+
+
+def _span(low: float, high: float) -> str:
+    first, last = money(low), money(high)
+    return (
+        f"{first.removesuffix(' bn USD') if last.endswith('bn USD') and first.endswith('bn USD') else first} to {last}"
+    )
+
+
+def title(found: Revenue) -> str:
+    """What the hedge is worth, how far two worlds are apart, or what comes in a year."""
+    asked = found.asked
+    if found.hedge is not None:
+        return _hedge_title(found, found.hedge)
+    if found.beside is not None and asked.compared is not None:
+        return _difference(found, found.beside)
+    at = found.starts.index(TITLE_YEAR * 4) if TITLE_YEAR * 4 in found.starts and found.length == 4 else -1
+    middle, low, high = words.spread(found.sums.recognised[:, at])
+    if not high:
+        return f"{asked.where}: no FSD revenue by the {asked.end}"
+    when = found.name(found.starts[at])
+    return shortest(
+        f"{asked.where}: FSD brings {money(middle)} in {when} by the median draw (80 %: {_span(low, high)})",
+        f"{asked.where}: {money(middle)} of FSD revenue in {when} (80 %: {_span(low, high)})",
+        f"{asked.where}, {when}: {money(middle)} (80 %: {_span(low, high)})",
+    )
+
+
+def _hedge_title(found: Revenue, hedge: Hedge) -> str:
+    where = found.asked.where
+    if abs(hedge.plain) < 0.5e6:
+        return shortest(f"{where}: trying both data routes brings no more than the better one, to 2035")
+    return shortest(
+        f"{where}: both data routes bring {money(hedge.plain)} more than the better one ({money(hedge.discounted)} at 10 %)",
+        f"{where}: both routes are worth {money(hedge.plain)} over the better one ({money(hedge.discounted)} at 10 %)",
+        f"{where}: the hedge is worth {money(hedge.plain)}, {money(hedge.discounted)} at 10 %",
+    )
+
+
+def _difference(found: Revenue, beside: Sums) -> str:
+    asked = found.asked
+    assert asked.compared is not None
+    ahead = np.array(found.is_ahead)
+    apart = (found.sums.recognised - beside.recognised)[:, ahead].sum(axis=1, dtype=np.float64)
+    span = f"to the {asked.end}"
+    if not ahead.any() or not np.abs(apart).max() > 0.5e6:
+        return shortest(
+            f"{asked.world.name} and {asked.compared.name} bring the same, {asked.where}", "Both bring the same"
+        )
+    middle, low, high = words.spread(apart)
+    more = "more" if middle >= 0 else "less"
+    low, high = (low, high) if middle >= 0 else (-high, -low)
+    said = f"{money(abs(middle))} {more} (80 %: {_span(low, high)})"
+    return shortest(
+        f"{asked.where}: {asked.world.name} brings {said} than {asked.compared.name} {span}",
+        f"{asked.where}: {asked.world.name} brings {said} {span}",
+        f"{asked.where}: {said} {span}",
+    )
+
+
+def _subtitle(found: Revenue) -> str:
+    asked = found.asked
+    each = "a year" if found.length == 4 else "a quarter"
+    beside = f" v {asked.compared.name}" if asked.compared else ""
+    return (
+        f"Recognised revenue {each} by its parts (means), money received, and what is deferred · {asked.where} · "
+        f"US dollars without tax · {asked.world.name}{beside}"
+    )
+
+
+def notes(found: Revenue) -> tuple[str, ...]:
+    """What a reader has to know: the run, how the parts hang together, the hedge, what is left out."""
+    asked = found.asked
+    flow = (
+        "Of what is paid for good a part is booked at the sale, the rest deferred and released later; subscriptions count "
+        "as billed. Whiskers: 80 % of draws; straight line: on from the model's last year with data. Robotaxis are not in it."
+    )
+    if found.balances:
+        flow += " Published deferred revenue (points) also holds connectivity and Supercharging: an upper bound."
+    if not found.sums.parts["licence"].any():
+        flow += " No licence income in this world." if "CN" in asked.regions else " Licences are to Chinese makers."
+    said = [words.run_note(asked), f"{words.story_note(asked)} {words.ASSUMES}", *words.moved_note(asked), flow]
+    if found.hedge is not None:
+        means = ", ".join(f"{name} {money(found.hedge.means[name])}" for name in ROUTES)
+        said.append(
+            f"The hedge: expected recognised revenue of both routes less that of the better one, from "
+            f"{words.quarter_text(found.hedge.since)} to 2035, on the same draws: {money(found.hedge.plain)} undiscounted, "
+            f"{money(found.hedge.discounted)} at 10 % a year ({means}). What the routes cost is left out."
+        )
+    if found.forecasts:
+        told = [
+            f"{one.forecaster} {_span(one.low or 0.0, one.high or 0.0)} for {one.target_date.year}"
+            for one in found.forecasts
+        ]
+        said.append(f"Others' forecasts (diamonds): {'; '.join(told)}.")
+    else:
+        said.append("No published forecast is of FSD revenue in this area and time.")
+    if asked.selection.grain is Grain.MONTH:
+        said.append("The projection is by quarter: there is nothing by month.")
+    return (*said, *words.unused(asked.selection, DEFAULTS, but=("attach_basis",)))
+
+
+# Drawing
+
+
+def draw(reading: Reading, look: Look) -> Figure:
+    """Bars of recognised revenue with whiskers, money received and the other world as lines; below, what is deferred."""
+    found: Revenue = reading.content
+    asked = found.asked
+    ink, colour = style.INK[look.theme], style.colour("tesla", look.theme)
+    x = [found.at(start) for start in found.starts]
+    names = [found.name(start) for start in found.starts]
+    font = round(look.font_px * 0.85)
+    opacity = [1.0 if ahead else 0.55 for ahead in found.is_ahead]
+    width = 0.62 * found.length * 91.3 * 86_400_000
+    traces: list[dict[str, Any]] = []
+    ends: list[style.LineEnd] = []
+    base = np.zeros(len(x))
+    for name, label in PARTS.items():
+        part = found.sums.parts[name]
+        if not part.any():
+            continue
+        traces.append(
+            {
+                "type": "bar",
+                "name": label,
+                "x": x,
+                "y": words.plain(part / 1e9),
+                "width": width,
+                "marker": {
+                    "color": colour if not _PATTERNS[name] else words.faded(colour, 0.22),
+                    "opacity": opacity,
+                    "line": {"width": 0.8, "color": colour},
+                    "pattern": {"shape": _PATTERNS[name], "fgcolor": colour, "size": 7, "solidity": 0.35},
+                },
+                "text": [f"{when}: {money(value)}" for when, value in zip(names, part.tolist(), strict=True)],
+                "textposition": "none",
+                "hovertemplate": "%{text}",
+                "showlegend": False,
+            }
+        )
+        if part[-1] > 0.03 * max(float(found.sums.recognised.mean(axis=0)[-1]), 1.0):
+            ends.append(
+                style.LineEnd(f"{label} {money(float(part[-1]))}", float(base[-1] + part[-1] / 2) / 1e9, colour)
+            )
+        base = base + part
+    middle = found.sums.recognised.mean(axis=0, dtype=np.float64) / 1e9
+    low, high = (np.percentile(found.sums.recognised, end, axis=0) / 1e9 for end in (10, 90))
+    traces.append(_whiskers(x, middle, low, high, names, look))
+    received = found.sums.received.mean(axis=0, dtype=np.float64)
+    traces.append(_money_line(x, received, "Received", names, colour, "dot", "circle-open", look))
+    tops = [float(high.max()), float(received.max() / 1e9)]
+    if found.beside is not None and asked.compared is not None:
+        other = found.beside.recognised.mean(axis=0, dtype=np.float64)
+        traces.append(_money_line(x, other, asked.compared.name, names, ink.text, "dashdot", "diamond-open", look))
+        ends.append(style.LineEnd(f"{asked.compared.name} {money(float(other[-1]))}", float(other[-1]) / 1e9, ink.text))
+        tops.append(float(other.max() / 1e9))
+    if np.isfinite(found.line).any():
+        traces.append(_money_line(x, found.line, "Straight line", names, ink.text, "solid", "", look))
+        ends.append(
+            style.LineEnd(f"Straight line {money(float(found.line[-1]))}", float(found.line[-1]) / 1e9, ink.text)
+        )
+        tops.append(float(np.nanmax(found.line)) / 1e9)
+    for one in found.forecasts:
+        tops.append((one.high or 0.0) / 1e9)
+        traces.append(_forecast(found, one, look))
+    top = (max(tops) or 1.0) * 1.08
+    split = 0.34
+    deferred = np.percentile(found.sums.deferred, (10, 50, 90), axis=0) / 1e9
+    traces += _deferred(found, x, deferred, names, look)
+    low_top = max([float(deferred[2].max()), *(point.high / 1e9 for point in found.balances)]) * 1.12 or 1.0
+    last = float(found.sums.deferred.mean(axis=0, dtype=np.float64)[-1])
+    low_ends = [style.LineEnd(f"Deferred {money(last)}", float(deferred[1, -1]), colour)]
+    shapes, labels = words.data_end(asked, look)
+    base_axis = style.layout(look)["yaxis"]
+    layout = style.layout(
+        look,
+        height=look.height if look.width else look.height + 120,
+        margin={"t": round(look.font_px * 2.2), "r": style.end_room([*ends, *low_ends], font_px=font)},
+        hovermode="x",
+        barmode="stack",
+        xaxis={
+            "type": "date",
+            "range": [
+                record.quarter_start(found.starts[0]).isoformat(),
+                record.quarter_end(found.starts[-1] + found.length - 1).isoformat(),
+            ],
+            "anchor": "free",
+            "position": 0,
+            "hoverformat": "%Y" if found.length == 4 else "Q%q %Y",
+        },
+        yaxis={"domain": [split + 0.08, 1], "range": [0, top], "ticksuffix": " bn"},
+        yaxis2={
+            **base_axis,
+            "domain": [0, split - 0.06],
+            "range": [0, low_top],
+            "ticksuffix": " bn",
+            "nticks": 4,
+            "anchor": "x",
+        },
+        shapes=shapes,
+    )
+    height = layout["height"] - layout["margin"]["t"] - layout["margin"]["b"]
+    placed = style.line_end_labels(ends, height_px=height * (0.92 - split), font_px=font, value_range=(0, top))
+    below = style.line_end_labels(low_ends, height_px=height * (split - 0.06), font_px=font, value_range=(0, low_top))
+    layout["annotations"] = [
+        *labels,
+        fsd_words.caption("Deferred at the period's end", look, top=split - 0.06),
+        *style.end_annotations(placed, font_px=font, yref="y"),
+        *style.end_annotations(below, font_px=font, yref="y2"),
+    ]
+    return {"data": traces, "layout": layout}
+
+
+def _whiskers(
+    x: Sequence[str], middle: Numbers, low: Numbers, high: Numbers, names: Sequence[str], look: Look
+) -> dict[str, Any]:
+    ink = style.INK[look.theme]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "Recognised, 80 % of draws",
+        "x": list(x),
+        "y": words.plain(middle),
+        "marker": {"size": 1, "color": ink.text},
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": words.plain(np.maximum(high - middle, 0)),
+            "arrayminus": words.plain(np.maximum(middle - low, 0)),
+            "color": ink.text,
+            "thickness": 1.2,
+            "width": 3,
+        },
+        "text": [
+            f"{when}: {money(mean * 1e9)} ({_span(least * 1e9, most * 1e9)})"
+            for when, mean, least, most in zip(names, middle.tolist(), low.tolist(), high.tolist(), strict=True)
+        ],
+        "hovertemplate": "%{text}",
+        "showlegend": False,
+    }
+
+
+def _money_line(
+    x: Sequence[str],
+    values: Numbers,
+    name: str,
+    names: Sequence[str],
+    colour: str,
+    dash: str,
+    symbol: str,
+    look: Look,
+) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "lines+markers" if symbol else "lines",
+        "name": style.escape(name),
+        "x": list(x),
+        "y": words.plain(values / 1e9),
+        "line": {"color": colour, "width": 1.4, "dash": dash},
+        "marker": {"symbol": symbol or "circle", "size": round(look.font_px * 0.4), "color": colour},
+        "text": [
+            "" if not np.isfinite(value) else f"{when}: {money(value)}"
+            for when, value in zip(names, values.tolist(), strict=True)
+        ],
+        "hovertemplate": "%{text}",
+        "showlegend": False,
+    }
+
+
+def _forecast(found: Revenue, one: Forecast, look: Look) -> dict[str, Any]:
+    low, high = (one.low or 0.0) / 1e9, (one.high or one.low or 0.0) / 1e9
+    ink = style.INK[look.theme]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": style.escape(one.forecaster),
+        "x": [found.at(one.target_date.year * 4)],
+        "y": [(low + high) / 2],
+        "error_y": {"type": "data", "array": [(high - low) / 2], "color": ink.quiet, "thickness": 1.2, "width": 4},
+        "marker": {"symbol": "diamond-open", "size": round(look.font_px * 0.6), "color": ink.text},
+        "text": [style.escape(f"{one.forecaster}: {_span(low * 1e9, high * 1e9)}")],
+        "hovertemplate": "%{text}<extra></extra>",
+        "showlegend": False,
+    }
+
+
+def _deferred(
+    found: Revenue, x: Sequence[str], deferred: Numbers, names: Sequence[str], look: Look
+) -> list[dict[str, Any]]:
+    """The band and the median of the deferred balance, and published balances as points."""
+    colour = style.colour("tesla", look.theme)
+    flat = {"type": "scatter", "mode": "lines", "x": list(x), "yaxis": "y2", "showlegend": False}
+    traces: list[dict[str, Any]] = [
+        flat | {"y": words.plain(deferred[0]), "line": {"width": 0}, "hoverinfo": "skip"},
+        flat
+        | {
+            "y": words.plain(deferred[2]),
+            "line": {"width": 0},
+            "fill": "tonexty",
+            "fillcolor": words.faded(colour, 0.16),
+            "hoverinfo": "skip",
+        },
+        flat
+        | {
+            "name": "Deferred",
+            "y": words.plain(deferred[1]),
+            "line": {"color": colour, "width": 2, "dash": "dash"},
+            "text": [
+                f"{when}: {money(middle * 1e9)} ({_span(low * 1e9, high * 1e9)})"
+                for when, (low, middle, high) in zip(names, deferred.T.tolist(), strict=True)
+            ],
+            "hovertemplate": "%{text}",
+        },
+    ]
+    if found.balances:
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": "Published, with more than FSD",
+                "x": [point.as_of.isoformat() for point in found.balances],
+                "y": [point.value / 1e9 for point in found.balances],
+                "yaxis": "y2",
+                "marker": {"color": colour, "size": round(look.font_px * 0.5)},
+                "text": [
+                    style.escape(f"{money(point.value)}, {point.estimator}, {style.day_text(point.as_of)}")
+                    for point in found.balances
+                ],
+                "hovertemplate": "%{text}<extra></extra>",
+                "showlegend": False,
+            }
+        )
+    return traces
+
+
+# Download and table
+
+_OWN = ("kind", "region", "scenario", "mean", "draws", "seed", "data_end")
+
+
+def rows(reading: Reading) -> pd.DataFrame:
+    """One row a period and quantity: `recognised`, its parts, `received`, `deferred`, `arr`; then the other world's.
+
+    `value` is the median of draws with the 80 % interval; of the parts, which add up only so, the mean.
+    """
+    found: Revenue = reading.content
+    asked = found.asked
+    run = projected.fit(asked.told)
+    grain = "year" if found.length == 4 else "quarter"
+    shared: dict[str, Any] = {
+        "grain": grain,
+        "market": asked.area.upper(),
+        "basis": "projection",
+        "maker": "tesla",
+        "maker_name": "Tesla",
+        "unit": "USD",
+        "source": words.slugs(asked.told),
+        "known_from": asked.day.isoformat(),
+        "region": asked.area,
+        "draws": len(run.draws),
+        "seed": run.draws.seed,
+        "data_end": asked.told.ended.isoformat(),
+    }
+    worlds = [(asked.world.name, found.sums)]
+    if found.beside is not None and asked.compared is not None:
+        worlds.append((asked.compared.name, found.beside))
+    made = []
+    for name, sums in worlds:
+        for n, (start, ahead) in enumerate(zip(found.starts, found.is_ahead, strict=True)):
+            told = shared | {
+                "period_start": record.quarter_start(start).isoformat(),
+                "scenario": name,
+                "kind": "projection" if ahead else "model",
+                "flags": "projected" if ahead else "modelled",
+            }
+            for measure in ("recognised", "received", "deferred", "arr"):
+                drawn = getattr(sums, measure)[:, n]
+                middle, low, high = words.spread(drawn)
+                mean = float(drawn.mean(dtype=np.float64))
+                made.append(told | {"measure": measure, "value": middle, "low": low, "high": high, "mean": mean})
+            for measure, part in sums.parts.items():
+                made.append(told | {"measure": measure, "value": float(part[n]), "mean": float(part[n])})
+    return fsd_words.download(made, *_OWN)
+
+
+def table(reading: Reading) -> Table:
+    """The periods of the world asked for: means that add up, the 80 % interval of what is recognised, and balances."""
+    found: Revenue = reading.content
+    sums = found.sums
+    body = []
+    for n, start in enumerate(found.starts):
+        mean = float(sums.recognised[:, n].mean(dtype=np.float64))
+        _, low, high = words.spread(sums.recognised[:, n])
+        body.append(
+            (
+                found.name(start) + ("" if found.is_ahead[n] else " (model)"),
+                money(mean),
+                f"{money(low)} to {money(high)}",
+                *(money(float(sums.parts[name][n])) for name in PARTS),
+                money(float(sums.received[:, n].mean(dtype=np.float64))),
+                money(float(sums.deferred[:, n].mean(dtype=np.float64))),
+                money(float(sums.arr[:, n].mean(dtype=np.float64))),
+            )
+        )
+    return Table(
+        header=(
+            "Period",
+            "Recognised",
+            "80 % of draws",
+            *PARTS.values(),
+            "Received",
+            "Deferred at its end",
+            "ARR at its end",
+        ),
+        rows=tuple(body),
+        caption="Means of the draws, so that parts add up; US dollars without tax. Projected, but for the model's past.",
+    )
+
+
+FSD_REVENUE = Chart(
+    slug="fsd-revenue",
+    name="Revenue",
+    question="What could FSD bring in?",
+    defaults=DEFAULTS,
+    measures=(),
+    load=load,
+    draw=draw,
+    rows=rows,
+    table=table,
+)
