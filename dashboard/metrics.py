@@ -23,7 +23,7 @@ from operator import or_
 
 import numpy as np
 
-from dashboard.claims import GRAIN_MONTHS, Bools, Claims, Floats, Ints, Words
+from db.claims import GRAIN_MONTHS, Bools, Claims, Floats, Ints, Words
 from db.queries import Membership
 from db.vocabulary import ALL, OTHER
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dashboard.claims import Claims, Ints, Words
+from db.claims import Claims, Ints, Vocabulary, Words
 from dashboard.selection import PowertrainChoice
 from db.queries import Citation
 from db.vocabulary import ALL, OTHER, Powertrain, States
@@ -118,7 +118,7 @@ def _of_powertrain(claims: Claims, choice: PowertrainChoice | Powertrain, states
     rows = some[first[kept]]
     return replace(
         rows,
-        powertrain=Words(np.zeros(len(rows), dtype=np.int64), (choice.value,)),
+        powertrain=Words(np.zeros(len(rows), dtype=np.int64), Vocabulary((choice.value,))),
         units=np.where(used, some.units[at], 0.0).sum(axis=1)[kept],
         known_from=np.where(used, some.known_from[at], 0).max(axis=1, initial=0)[kept],
         evidence_id=evidence[kept],

@@ -27,7 +27,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from db.vintages import STANDING, TypicalRevision, Vintages, typical_size
+from db.claims import STANDING
+from db.vintages import TypicalRevision, Vintages, typical_size
 from db.vocabulary import ALL, OTHER, Word
 
 CERTAIN = 1e6

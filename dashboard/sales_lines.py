@@ -10,13 +10,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 import pandas as pd
 
 from dashboard import precedence
-from dashboard.claims import GRAIN_MONTHS, Bools, Claims, Floats, Ints
+from db.claims import GRAIN_MONTHS, Bools, Claims, Floats, Ints
 from dashboard.comparability import HEADLINE_BASES, check_names, check_sales, is_of_totals, is_within_market
 from dashboard.metrics import (
     Entity,
@@ -151,14 +151,12 @@ class MarketFigures:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What the publishers say about the records behind the lines, what concerns most of them first."""
-        frame = self.dataset.frame
+        claims = self.dataset.claims
         first = months_behind(self.selection, int(self.start[0]))[0].start
         last = int(self.start[-1]) + GRAIN_MONTHS[self.selection.grain.value]
-        frame = frame[frame["source"].isin([citation.slug for citation in self.dataset.citations])]
-        month = frame["month"].to_numpy()
-        return self.dataset.warnings(
-            frame[(month >= first) & (month < last) & frame["powertrain"].isin(_counted(self.selection))]
-        )
+        shown = (claims.month >= first) & (claims.month < last) & claims.powertrain.among(_counted(self.selection))
+        cited = claims.source.among([citation.slug for citation in self.dataset.citations])
+        return self.dataset.warnings(claims.evidence_id[shown & cited])
 
     def at(self, periods: Bools | Ints) -> MarketFigures:
         """The figures of some of the periods."""
@@ -166,9 +164,9 @@ class MarketFigures:
 
     def own_claims(self, market: str, of: Line, span: range) -> Claims:
         """The claims that a maker's own figure over a span of months is added up from; `of` is its line."""
-        frame = self.dataset.frame
-        cited = frame["source"].isin([citation.slug for citation in self.dataset.citations])
-        claims = _Claims(replace(self.dataset, frame=frame[cited]), self.selection)
+        cited = [citation.slug for citation in self.dataset.citations]
+        markets = {code: of[of.source.among(cited)] for code, of in self.dataset.markets.items()}
+        claims = _Claims(replace(self.dataset, markets=markets), self.selection)
         is_part = self.selection.by is By.POWERTRAIN
         own = claims.of(market, Powertrain(of.powertrain) if is_part else self.selection.powertrain).own
         ranks = precedence.ranks(own, self.dataset.citations)
@@ -209,6 +207,11 @@ _INCOMPLETE = re.compile(r"\b(?:incomplete|partial|unfinished)\b(?!.*\bincluded 
 """How publishers say beside a record that some of it is missing; what is only unnamed is in the rest and bounded."""
 
 
+@lru_cache(maxsize=4096)
+def _is_called_incomplete(remark: str) -> bool:
+    return bool(_INCOMPLETE.search(remark))
+
+
 def _counted(selection: Selection) -> set[str]:
     """The words under which the figures of numerator and denominator are stored."""
     return {*PUBLISHED_AS[selection.powertrain], *PUBLISHED_AS[selection.denominator]}
@@ -216,10 +219,10 @@ def _counted(selection: Selection) -> set[str]:
 
 def _incomplete_months(dataset: Dataset, selection: Selection) -> dict[str, frozenset[int]]:
     """The months of each market's records that their publishers call incomplete."""
-    called = [number for number, remark in dataset.remarks.items() if _INCOMPLETE.search(remark)]
+    called = [number for number, remark in dataset.remarks.items() if _is_called_incomplete(remark)]
     if not called:
         return {}
-    claims = Claims.of(dataset.frame)
+    claims = dataset.claims
     cited = [citation.slug for citation in dataset.citations]
     of_records = np.isin(claims.evidence_id, called) & claims.powertrain.among(_counted(selection))
     records = claims[of_records & claims.source.among(cited)]
@@ -350,7 +353,7 @@ def _answer(
             dataset = _claimed(connection, selection, scope=scope)
         raise _unanswered(connection, dataset, selection, nouns)
     behind = int(np.bitwise_or.reduce([np.bitwise_or.reduce(line.sources) for line in found.lines]))
-    slugs = [slug for n, slug in enumerate(dataset.frame["source"].cat.categories) if behind >> n & 1]
+    slugs = [slug for n, slug in enumerate(dataset.sources) if behind >> n & 1]
     dataset = replace(dataset, citations=tuple(cited for cited in dataset.citations if cited.slug in slugs))
     return MarketFigures(
         selection=selection,
@@ -456,13 +459,12 @@ class _Claims:
     """The claims that count, by market and powertrain: read from the frame once and chosen by precedence."""
 
     def __init__(self, dataset: Dataset, selection: Selection) -> None:
-        claims = Claims.of(dataset.frame)
+        self._markets = dataset.markets
         if selection.basis is BasisChoice.REPORTED:
-            claims = _headlines(claims)
+            self._markets = _headlines(dataset.claims).by_market()
         if selection.by is By.POWERTRAIN:
-            claims = _with_parts(claims, selection)
-        self._markets = claims.by_market()
-        self._none = claims[:0]
+            self._markets = _with_parts(dataset.claims, selection).by_market()
+        self._none = dataset.claims[:0] if not dataset.markets else next(iter(dataset.markets.values()))[:0]
         self._citations = dataset.citations
         self._chosen: dict[tuple[str, str], OfMarket] = {}
 
@@ -552,7 +554,7 @@ def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
         return nothing
     shown = np.any([~np.isnan(line.value) for line in with_figures], axis=0)
     if selection.basis is BasisChoice.REPORTED:
-        with_figures = [_labelled(line, _basis_of(line, dataset.frame)) for line in with_figures]
+        with_figures = [_labelled(line, _basis_of(line, dataset.claims)) for line in with_figures]
     return _Found(
         start=start[shown],
         lines=tuple(line.at(shown) for line in with_figures),
@@ -570,9 +572,9 @@ def _labelled(line: Line, basis: str) -> Line:
     return replace(line, basis=basis, name=f"{line.name} ({_COUNTED_AS[basis]})")
 
 
-def _basis_of(line: Line, frame: pd.DataFrame) -> str:
+def _basis_of(line: Line, claims: Claims) -> str:
     """The basis of a maker's headline figures."""
-    stated = set(frame.loc[frame["maker"] == line.maker, "basis"].astype(str))
+    stated = claims.basis[claims.maker.are(line.maker)].rows()
     return next(basis for basis in HEADLINE_BASES if basis in stated)
 
 

@@ -43,7 +43,7 @@ from db.vocabulary import (
     Word,
 )
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Raised with every change of this file: a database of another version is refused with the advice to rebuild it."""
 
 metadata = MetaData(
@@ -70,6 +70,12 @@ def _word(kind: type[Word], name: str) -> Enum:
 
 
 schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
+
+data_state = Table(
+    "data_state",
+    metadata,
+    Column("token", String(32), primary_key=True, comment="one row: a random word, another one after every write"),
+)
 
 market = Table(
     "market",

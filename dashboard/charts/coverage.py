@@ -19,7 +19,7 @@ import pandas as pd
 
 from dashboard import precedence, style
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table
-from dashboard.claims import Claims, Ints
+from db.claims import Claims, Ints
 from dashboard.comparability import check_names
 from dashboard.metrics import records
 from dashboard.precedence import PUBLISHED_AS, OfMarket
@@ -215,7 +215,7 @@ def _nothing(connection: Connection, selection: Selection, nouns: Nouns) -> NotP
 
 def _coverage(dataset: Dataset, selection: Selection, nouns: Nouns) -> Coverage:
     markets = []
-    for code, claims in Claims.of(dataset.frame).by_market().items():
+    for code, claims in dataset.markets.items():
         counted = precedence.of_market(claims, selection.powertrain, dataset.citations)
         published = _published(counted)
         cells = [cell for cell in in_periods(published, selection.grain) if _in_range(cell, selection)]

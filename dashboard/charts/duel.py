@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from dashboard import metrics, style
-from dashboard.claims import GRAIN_MONTHS
+from db.claims import GRAIN_MONTHS
 from dashboard.metrics import Gap, Lead
 from dashboard.sales_lines import Line, MarketFigures, leading_on, maker_name
 from dashboard.selection import (

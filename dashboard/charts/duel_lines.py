@@ -33,7 +33,7 @@ from dashboard.charts.market_words import (
     subtitle,
     value_text,
 )
-from dashboard.claims import GRAIN_MONTHS, Floats
+from db.claims import GRAIN_MONTHS, Floats
 from dashboard.metrics import Gap, Lead
 from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_start
 from dashboard.selection import BasisChoice, By, Measure, PowertrainChoice, Refusal, Selection

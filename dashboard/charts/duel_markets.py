@@ -29,7 +29,7 @@ from dashboard.charts.market_words import (
     marked_text,
     measure_text,
 )
-from dashboard.claims import GRAIN_MONTHS
+from db.claims import GRAIN_MONTHS
 from dashboard.metrics import Gap, Lead
 from dashboard.precedence import PUBLISHED_AS, counted_parts
 from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_start

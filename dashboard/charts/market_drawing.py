@@ -25,7 +25,7 @@ from dashboard.charts.market_words import (
     sum_of,
     value_text,
 )
-from dashboard.claims import GRAIN_MONTHS, Bools, Floats
+from db.claims import GRAIN_MONTHS, Bools, Floats
 from dashboard.sales_lines import (
     Line,
     MarketFigures,

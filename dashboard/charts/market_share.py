@@ -26,7 +26,7 @@ from dashboard.charts.market_words import (
     title,
     value_text,
 )
-from dashboard.claims import Floats
+from db.claims import Floats
 from dashboard.sales_lines import (
     Line,
     MarketFigures,

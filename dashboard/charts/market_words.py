@@ -10,7 +10,7 @@ import numpy as np
 
 from dashboard import style
 from dashboard.charts.chart import CARS, Badge, shortest
-from dashboard.claims import GRAIN_MONTHS
+from db.claims import GRAIN_MONTHS
 from dashboard.comparability import is_of_totals, is_within_market
 from dashboard.sales_lines import (
     Line,

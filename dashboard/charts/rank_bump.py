@@ -30,7 +30,7 @@ from dashboard.charts.market_words import (
     subtitle,
 )
 from dashboard.charts.whole_market import answered, as_asked, whole_market
-from dashboard.claims import GRAIN_MONTHS, Bools, Floats
+from db.claims import GRAIN_MONTHS, Bools, Floats
 from dashboard.metrics import ranks
 from dashboard.sales_lines import Line, MarketFigures, maker_name, month_start
 from dashboard.selection import By, Measure, NotPublished, Selection, Window

@@ -16,7 +16,7 @@ import pandas as pd
 
 from dashboard import style
 from dashboard.charts.chart import CARS, DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table, shortest
-from dashboard.claims import GRAIN_MONTHS
+from db.claims import GRAIN_MONTHS
 from dashboard.comparability import HEADLINE_BASES, check_names, check_sales
 from dashboard.precedence import PUBLISHED_AS
 from dashboard.revisions import (

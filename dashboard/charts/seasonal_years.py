@@ -28,7 +28,7 @@ from dashboard.charts.market_words import (
     subtitle,
 )
 from dashboard.charts.whole_market import answered
-from dashboard.claims import GRAIN_MONTHS, Bools, Floats, Ints
+from db.claims import GRAIN_MONTHS, Bools, Floats, Ints
 from dashboard.comparability import check_names, check_sales
 from dashboard.metrics import SEASON_YEARS, TrendAndSeason, growth, trend_and_season
 from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_start

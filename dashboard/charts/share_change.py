@@ -39,7 +39,7 @@ from dashboard.charts.market_words import (
     rest_share,
 )
 from dashboard.charts.whole_market import answered
-from dashboard.claims import GRAIN_MONTHS
+from db.claims import GRAIN_MONTHS
 from dashboard.comparability import is_of_totals, is_within_market
 from dashboard.metrics import ShareParts, at, gap, share_parts
 from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_number, month_start

@@ -22,7 +22,7 @@ from dashboard.charts.chart import DOWNLOAD_COLUMNS, Chart, Point, Reading, Tabl
 from dashboard.charts.market_drawing import hover_format, plain
 from dashboard.charts.market_words import freshness, period_name, value_text
 from dashboard.charts.whole_market import answered
-from dashboard.claims import GRAIN_MONTHS, Bools, Floats, Ints
+from db.claims import GRAIN_MONTHS, Bools, Floats, Ints
 from dashboard.sales_lines import Line, MarketFigures, market_figures, month_start
 from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Selection
 from dashboard.style import Figure, Look

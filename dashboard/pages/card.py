@@ -141,7 +141,7 @@ def _known(selection: Selection, chart: Chart, nouns: Nouns) -> tuple[Selection,
     try:
         check_names(selection, nouns)
     except InvalidSelection as error:
-        makers = nouns.makers | nouns.groups if selection.by is By.GROUP else nouns.makers
+        makers = {**nouns.makers, **nouns.groups} if selection.by is By.GROUP else nouns.makers
         known = replace(
             selection,
             market=tuple(code for code in selection.market if code in nouns.markets) or chart.defaults.market,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.claims import Claims
+from db.claims import Claims
 from dashboard.metrics import (
     ALL,
     OTHER,

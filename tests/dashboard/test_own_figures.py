@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from dashboard.charts.chart import Point, Reading
 from dashboard.charts.market_share import MARKET_SHARE
-from dashboard.claims import GRAIN_MONTHS, Claims
+from db.claims import GRAIN_MONTHS, Claims
 from dashboard.metrics import own_panel, own_rows
 from dashboard.selection import Incomparable, Measure, NotPublished, Refusal, Selection
 from dashboard.style import SCREEN

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Point, Reading
 from dashboard.charts.seasonal_years import SEASONAL_YEARS
-from dashboard.claims import Floats
+from db.claims import Floats
 from dashboard.metrics import trend_and_season
 from dashboard.selection import Incomparable, NotPublished, Refusal, Selection
 from dashboard.style import LINE_END, PICTURE, SCREEN, SHEET, Figure, Look
