@@ -137,12 +137,17 @@ def _cells(claims: Claims) -> tuple[Ints, Ints]:
     return cell, record
 
 
+def _is_one(values: Ints) -> bool:
+    """Whether all values are the same."""
+    return not len(values) or bool((values == values[0]).all())
+
+
 def _without_overlap(claims: Claims, rank: Sequence[int]) -> Claims:
     """Every source's records of the months that no better one has a record of."""
     source, length, month = claims.source.codes, claims.months, claims.month
-    present = np.unique(source).tolist()
-    if len(present) < 2 and len(np.unique(length)) < 2:
+    if _is_one(source) and _is_one(length):
         return claims
+    present = np.unique(source).tolist()
     taken: set[int] = set()
     kept = np.zeros(len(claims), dtype=np.bool_)
     # Within a source the shorter periods come first: they say more.

@@ -7,10 +7,11 @@ puts periods and windows together, and gives for each entity its value with low 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, lru_cache, partial
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -44,7 +45,8 @@ from dashboard.selection import (
     Window,
 )
 from db import Connection, queries
-from db.queries import Citation, Dataset, Nouns
+from db.memory import follows
+from db.queries import Citation, Dataset, Membership, Nouns
 from db.vocabulary import ALL, OTHER, Basis, Grain, Powertrain, VehicleScope
 
 _WINDOW_MONTHS = {Window.THREE_MONTHS: 3, Window.TTM: 12}
@@ -456,15 +458,18 @@ class _Found:
 
 
 class _Claims:
-    """The claims that count, by market and powertrain: read from the frame once and chosen by precedence."""
+    """The claims that count, by market and powertrain, chosen by precedence; and what they amount to over time.
+
+    What is worked out of a market's claims as they were read is remembered with them.
+    """
 
     def __init__(self, dataset: Dataset, selection: Selection) -> None:
-        self._markets = dataset.markets
+        self._markets = self._read = dataset.markets
         if selection.basis is BasisChoice.REPORTED:
             self._markets = _headlines(dataset.claims).by_market()
         if selection.by is By.POWERTRAIN:
             self._markets = _with_parts(dataset.claims, selection).by_market()
-        self._none = dataset.claims[:0] if not dataset.markets else next(iter(dataset.markets.values()))[:0]
+        self._none = next(iter(dataset.markets.values()), dataset.claims)[:0]
         self._citations = dataset.citations
         self._chosen: dict[tuple[str, str], OfMarket] = {}
 
@@ -473,12 +478,50 @@ class _Claims:
         key = market, powertrain
         if key not in self._chosen:
             claims = self._markets.get(market, self._none)
-            self._chosen[key] = precedence.of_market(claims, powertrain, self._citations)
+            cited = [citation for citation in self._citations if citation.slug in claims.sources]
+            weighed = tuple((citation.slug, citation.precedence, citation.states) for citation in cited)
+            self._chosen[key] = self._worked_out(
+                market,
+                (precedence.of_market, claims, powertrain, weighed),
+                lambda: precedence.of_market(claims, powertrain, cited),
+            )
         return self._chosen[key]
+
+    def panel(
+        self,
+        market: str,
+        powertrain: PowertrainChoice | Powertrain,
+        selection: Selection,
+        *,
+        by: str = "maker",
+        entities: Sequence[Entity] = (),
+        members: Mapping[str, Sequence[Membership]] | None = None,
+    ) -> Panel:
+        """A market's cars of a powertrain over time, in the grain and window of a selection: all, and of entities."""
+        counted = self.of(market, powertrain).records
+        # All cars cap what a maker can hide in the rest; nobody can hide where nobody is asked for.
+        has_caps = entities and powertrain is not PowertrainChoice.ALL
+        all_cars = self.of(market, PowertrainChoice.ALL).records if has_caps else None
+        grain, window = selection.grain.value, _window(selection)
+
+        def work_out() -> Panel:
+            stated = records(counted, by=by, entities=entities, all_cars=all_cars, members=members)
+            return panel(stated, grain=grain, window=window)
+
+        question = (panel, counted, all_cars, by, tuple(entities), grain, window)
+        return work_out() if members else self._worked_out(market, question, work_out)
 
     def ranks(self, claims: Claims) -> list[int]:
         """The precedence of the sources of some claims, by code."""
         return precedence.ranks(claims, self._citations)
+
+    def _worked_out(self, market: str, question: Hashable, work_out: Callable[[], _Worked]) -> _Worked:
+        """What follows from a market's claims: remembered, unless they are chosen for this selection alone."""
+        is_as_read = self._markets is self._read and market in self._read
+        return follows(question, work_out) if is_as_read else work_out()
+
+
+_Worked = TypeVar("_Worked")
 
 
 def _headlines(claims: Claims) -> Claims:
@@ -519,7 +562,7 @@ def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
         panels = [(part, _part(claims, part, selection), whole) for part in _PARTS]
     elif is_own and (selection.makers or selection.by is not By.MARKET):
         for label, markets in sets:
-            whole = added([_totals(claims, code, selection.denominator, selection) for code in markets])
+            whole = added([claims.panel(code, selection.denominator, selection) for code in markets])
             for entity in _entities([claims.of(code, selection.powertrain).own for code in markets], selection, nouns):
                 own = [claims.of(code, selection.powertrain).own for code in markets]
                 units = [
@@ -538,10 +581,9 @@ def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
         return nothing
     lines: list[Line] = []
     if selection.by is By.MARKET and not selection.makers:
-        everywhere = added([whole for _, _, whole in panels])
+        everywhere = None if is_within_market(selection) else added([whole for _, _, whole in panels])
         for label, of_label, whole in panels:
-            of = whole if is_within_market(selection) else everywhere
-            lines.append(_market_line(label, of_label, of, start, selection, nouns))
+            lines.append(_market_line(label, of_label, everywhere or whole, start, selection, nouns))
     elif selection.by is By.POWERTRAIN:
         lines = [_part_line(part, of_part, whole, start, selection) for part, of_part, whole in panels]
     else:
@@ -603,39 +645,22 @@ def _panels(claims: _Claims, markets: Sequence[str], selection: Selection, nouns
     by = "maker" if selection.by is By.MARKET else selection.by.value
     counted = [claims.of(code, selection.powertrain).records for code in markets]
     entities = _entities(counted, selection, nouns)
+    members = nouns.memberships if by == "group" else None
     units = [
-        panel(
-            records(
-                of_market,
-                by=by,
-                entities=entities,
-                all_cars=None
-                if selection.powertrain is PowertrainChoice.ALL
-                else claims.of(code, PowertrainChoice.ALL).records,
-                members=nouns.memberships if by == "group" else None,
-            ),
-            grain=selection.grain.value,
-            window=_window(selection),
-        )
-        for code, of_market in zip(markets, counted, strict=True)
+        claims.panel(code, selection.powertrain, selection, by=by, entities=entities, members=members)
+        for code in markets
     ]
     if selection.denominator is selection.powertrain:
         whole = units
     else:
-        whole = [_totals(claims, code, selection.denominator, selection) for code in markets]
+        whole = [claims.panel(code, selection.denominator, selection) for code in markets]
     return {code: MarketPart(*parts) for code, *parts in zip(markets, units, whole, strict=True)}
-
-
-def _totals(claims: _Claims, market: str, powertrain: PowertrainChoice | Powertrain, selection: Selection) -> Panel:
-    """A market's totals of a powertrain."""
-    whole = records(claims.of(market, powertrain).records, by="maker", entities=())
-    return panel(whole, grain=selection.grain.value, window=_window(selection))
 
 
 def _part(claims: _Claims, powertrain: PowertrainChoice | Powertrain, selection: Selection) -> Panel:
     """The cars of a powertrain: of the maker that the reader named, else of the markets as wholes."""
     if not selection.makers:
-        return _total_as_entity(added([_totals(claims, code, powertrain, selection) for code in selection.market]))
+        return _total_as_entity(added([claims.panel(code, powertrain, selection) for code in selection.market]))
     entity: Entity = (selection.makers[0], ALL)
     grain, window = selection.grain.value, _window(selection)
     panels = []
@@ -645,9 +670,7 @@ def _part(claims: _Claims, powertrain: PowertrainChoice | Powertrain, selection:
             ranks = claims.ranks(of.own)
             panels.append(own_panel(of.own, entity=entity, ranks=ranks, grain=grain, window=window))
         else:
-            all_cars = claims.of(code, PowertrainChoice.ALL).records
-            stated = records(of.records, by="maker", entities=(entity,), all_cars=all_cars)
-            panels.append(panel(stated, grain=grain, window=window))
+            panels.append(claims.panel(code, powertrain, selection, entities=(entity,)))
     return added(panels)
 
 
@@ -669,6 +692,8 @@ def _reach(of: OfMarket, citations: Sequence[Citation]) -> Reach:
 
 def _entities(claims: Iterable[Claims], selection: Selection, nouns: Nouns) -> list[Entity]:
     """Every entity that the publishers name, or those that the reader named."""
+    if selection.by is By.MARKET:
+        return [(maker, ALL) for maker in sorted(selection.makers)]
     named = {pair for of_market in claims for pair in _named(of_market)}
     if selection.by is By.MODEL:
         found = {pair for pair in named if pair[1] != ALL}
@@ -679,7 +704,7 @@ def _entities(claims: Iterable[Claims], selection: Selection, nouns: Nouns) -> l
             found = {pair for pair in found if pair[1] in selection.models}
         return sorted(found)
     makers = set(selection.makers)
-    if not makers and selection.by is not By.MARKET:
+    if not makers:
         makers = {maker for maker, _ in named}
     if selection.by is By.GROUP:
         # Beside its groups a maker is an entity of its own: for the time in which it belongs to none.
@@ -708,10 +733,9 @@ def _in_range(start: Ints, selection: Selection) -> Bools:
 def _entity_lines(
     market: str, units: Panel, whole: Panel, start: Ints, selection: Selection, nouns: Nouns
 ) -> list[Line]:
-    now = at(units, start)
-    before = at(units, start - 12)
+    now, before, of = at(units, start), _year_before(units, start, selection), at(whole, start)
     value, low, high, known = _measured(
-        selection.measure, low=now.low, high=now.high, known=now.known, before=before, whole=at(whole, start)
+        selection.measure, low=now.low, high=now.high, known=now.known, before=before, whole=of
     )
     # Two publishers count a market differently: their figures are no change. A maker's own stay its own.
     is_of_market = bool((~np.isnan(now.total)).any())
@@ -727,7 +751,7 @@ def _entity_lines(
         # It cannot be said to have shrunk to nothing, unless nothing is hidden.
         seen = seen & (now.named | (now.high == 0))
     hidden = np.where(seen, 0.0, np.nan)
-    sources = now.sources | at(whole, start).sources if selection.measure is Measure.SHARE else now.sources
+    sources = now.sources | of.sources if selection.measure is Measure.SHARE else now.sources
     lines = [
         Line(
             market=market,
@@ -739,7 +763,7 @@ def _entity_lines(
             high=high[:, n] + hidden[:, n],
             named=now.named[:, n],
             units=now.low[:, n],
-            whole=at(whole, start).total,
+            whole=of.total,
             known=known,
             sources=sources,
             basis=selection.basis.value,
@@ -751,7 +775,7 @@ def _entity_lines(
     if selection.measure is not Measure.GROWTH:
         rest = now.rest
         if selection.measure is Measure.SHARE:
-            rest = share(rest, of=at(whole, start).total)
+            rest = share(rest, of=of.total)
         lines.append(
             Line(
                 market=market,
@@ -763,7 +787,7 @@ def _entity_lines(
                 high=rest,
                 named=~np.isnan(rest),
                 units=now.rest,
-                whole=at(whole, start).total,
+                whole=of.total,
                 known=known,
                 sources=sources,
                 basis=selection.basis.value,
@@ -775,14 +799,14 @@ def _entity_lines(
 
 def _market_line(market: str, units: Panel, whole: Panel, start: Ints, selection: Selection, nouns: Nouns) -> Line:
     """A market's total, which is exact: it hides nobody."""
-    now, before = at(units, start), at(units, start - 12)
+    now, before, of = at(units, start), _year_before(units, start, selection), at(whole, start)
     value, low, high, known = _measured(
         selection.measure,
         low=now.total[:, None],
         high=now.total[:, None],
         known=now.known,
         before=_total_as_entity(before),
-        whole=at(whole, start),
+        whole=of,
     )
     if selection.measure is Measure.GROWTH:
         value, low, high = (_of_same_sources(ends, now, before) for ends in (value, low, high))
@@ -796,9 +820,9 @@ def _market_line(market: str, units: Panel, whole: Panel, start: Ints, selection
         high=high[:, 0],
         named=~np.isnan(now.total),
         units=now.total,
-        whole=at(whole, start).total,
+        whole=of.total,
         known=known,
-        sources=now.sources | at(whole, start).sources if selection.measure is Measure.SHARE else now.sources,
+        sources=now.sources | of.sources if selection.measure is Measure.SHARE else now.sources,
         basis=selection.basis.value,
         powertrain=selection.powertrain.value,
     )
@@ -806,7 +830,7 @@ def _market_line(market: str, units: Panel, whole: Panel, start: Ints, selection
 
 def _part_line(powertrain: str, units: Panel, whole: Panel, start: Ints, selection: Selection) -> Line:
     """The cars of one powertrain, as a part of all that `whole` counts of the same maker or markets."""
-    now, before, of = at(units, start), at(units, start - 12), at(whole, start)
+    now, before, of = at(units, start), _year_before(units, start, selection), at(whole, start)
     # What a maker's cars are a share of is its own figure; one that is bounded is no denominator.
     of = replace(of, total=np.where(of.low == of.high, of.low, np.nan)[:, 0])
     value, low, high, known = _measured(
@@ -830,6 +854,11 @@ def _part_line(powertrain: str, units: Panel, whole: Panel, start: Ints, selecti
         basis=selection.basis.value,
         powertrain=str(powertrain),
     )
+
+
+def _year_before(units: Panel, start: Ints, selection: Selection) -> Panel:
+    """The panel in the same periods a year before: what nothing but growth is set against."""
+    return at(units, start - 12 if selection.measure is Measure.GROWTH else start)
 
 
 def _of_same_sources(values: Floats, now: Panel, before: Panel) -> Floats:

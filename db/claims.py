@@ -51,11 +51,6 @@ class Words:
     def __getitem__(self, rows: Any) -> Words:
         return Words(self.codes[rows], self.listed)
 
-    @property
-    def nbytes(self) -> int:
-        """The memory of the codes; the words are shared."""
-        return self.codes.nbytes
-
     def each(self, of_word: Sequence[Any], dtype: Any) -> NDArray[Any]:
         """What belongs to each row's word: looked up by code, as there are few words and many rows."""
         return np.array(of_word, dtype=dtype)[self.codes]
@@ -163,16 +158,15 @@ class Claims:
         lengths: Ints = self.grain.each([GRAIN_MONTHS[word] for word in self.grain.listed], np.int64)
         return lengths
 
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """The sources that have a claim, by slug."""
+        there = np.bincount(self.source.codes, minlength=len(self.source.listed)) > 0
+        return tuple(self.source.listed[code] for code in np.flatnonzero(there).tolist())
+
     def by_market(self) -> dict[str, Claims]:
         """The claims about each market that has any, in their order."""
         return {market: self[rows] for market, rows in self.market.rows().items()}
-
-    def kept(self) -> Self:
-        """The same claims, whose arrays can no longer be written to."""
-        for name in _COLUMNS:
-            column = getattr(self, name)
-            (column.codes if isinstance(column, Words) else column).setflags(write=False)
-        return self
 
 
 _COLUMNS = tuple(field.name for field in fields(Claims))

@@ -17,6 +17,7 @@ from threading import Lock
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
+import numpy as np
 from sqlalchemy import Connection
 
 from db import store
@@ -79,7 +80,7 @@ class Memory:
             return self._answers[question][0]
 
     def _keep(self, question: Hashable, answer: Any) -> None:
-        size = size_of(answer)
+        size = _closed(answer)
         with self._lock:
             if question in self._answers:
                 self._held -= self._answers.pop(question)[1]
@@ -128,15 +129,20 @@ def _identity(connection: Connection) -> Hashable | None:
     return None if known[1] is None else known
 
 
-def size_of(value: Any) -> int:
-    """About how many bytes a value takes: its arrays, and the parts of containers and dataclasses."""
-    held = getattr(value, "nbytes", None)
-    if held is not None:
-        return int(held)
+def follows(question: Hashable, work_out: Callable[[], Said]) -> Said:
+    """What follows from remembered values alone, by pure work: the question names the work and these very values."""
+    return MEMORY.recall(question, work_out)
+
+
+def _closed(value: Any) -> int:
+    """Make all arrays of a value read-only; about how many bytes it takes."""
+    if isinstance(value, np.ndarray):
+        value.setflags(write=False)
+        return value.nbytes
     if is_dataclass(value):
-        return 64 + sum(size_of(getattr(value, field.name)) for field in fields(value))
+        return 64 + sum(_closed(getattr(value, field.name)) for field in fields(value))
     if isinstance(value, Mapping):
-        return 64 + sum(100 + size_of(key) + size_of(item) for key, item in value.items())
-    if isinstance(value, (tuple, frozenset)):
-        return getsizeof(value) + sum(map(size_of, value))
+        return 64 + sum(100 + _closed(key) + _closed(item) for key, item in value.items())
+    if type(value) in (tuple, frozenset):
+        return getsizeof(value) + sum(map(_closed, value))
     return getsizeof(value)

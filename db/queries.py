@@ -241,7 +241,7 @@ def _told(connection: Connection, markets: Sequence[str], scope: VehicleScope) -
         own = of_market.get(market, nothing)
         evidences = np.unique(claims.evidence_id[own]).tolist()
         found[market] = Told(
-            claims=claims[own].kept(),
+            claims=claims[own],
             known_to=known_to[own],
             file=file[own],
             told_by=told_by[market],
@@ -338,7 +338,7 @@ def sales_figures(
     found = each_remembered(
         connection,
         {market: (sales_figures, market, scope, asked) for market in sorted(of)},
-        lambda missing: {market: of[market].claims[asked.of(of[market])].kept() for market in missing},
+        lambda missing: {market: of[market].claims[asked.of(of[market])] for market in missing},
     )
     found = {market: claims for market, claims in found.items() if len(claims)}
     files = {
@@ -706,8 +706,9 @@ def _citations(
     """The sources of some claims, each as of the latest of the files that was known on the day."""
     latest: dict[str, int] = {}
     for part in claims:
-        for slug, rows in part.source.rows().items():
-            latest[slug] = max(latest.get(slug, 0), int(part.known_from[rows].max()))
+        for slug in part.sources:
+            known_from = int(part.known_from[part.source.are(slug)].max())
+            latest[slug] = max(latest.get(slug, 0), known_from)
     known = _sources(connection)
     read: dict[str, date] = {}
     own = {slug for slug, file in files if known.files.get((slug, file), ((), False))[1]}
