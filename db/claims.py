@@ -51,6 +51,11 @@ class Words:
     def __getitem__(self, rows: Any) -> Words:
         return Words(self.codes[rows], self.listed)
 
+    @classmethod
+    def joined(cls, parts: Sequence[Words]) -> Words:
+        """The rows of one part after those of another; all parts have the same vocabulary."""
+        return cls(np.concatenate([part.codes for part in parts]), parts[0].listed)
+
     def each(self, of_word: Sequence[Any], dtype: Any) -> NDArray[Any]:
         """What belongs to each row's word: looked up by code, as there are few words and many rows."""
         return np.array(of_word, dtype=dtype)[self.codes]
@@ -74,6 +79,10 @@ class Words:
             if member in place:
                 of_word[place[member]] = n
         return of_word[self.codes]
+
+    def categories(self) -> pd.Categorical:
+        """The column as a frame has it."""
+        return pd.Categorical.from_codes(self.codes, dtype=self.listed.dtype)
 
     def texts(self) -> list[str]:
         """The word of each row."""
@@ -130,9 +139,7 @@ class Claims:
 
         def column(name: str) -> Any:
             columns = [getattr(part, name) for part in parts]
-            if isinstance(columns[0], Words):
-                return Words(np.concatenate([each.codes for each in columns]), columns[0].listed)
-            return np.concatenate(columns)
+            return Words.joined(columns) if isinstance(columns[0], Words) else np.concatenate(columns)
 
         return cls(**{name: column(name) for name in _COLUMNS})
 
@@ -142,7 +149,7 @@ class Claims:
         for name in _COLUMNS:
             column = getattr(self, name)
             if isinstance(column, Words):
-                column = pd.Categorical.from_codes(column.codes, dtype=column.listed.dtype)
+                column = column.categories()
             columns[name] = column
         return pd.DataFrame(columns)
 

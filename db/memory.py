@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pandas as pd
 from sqlalchemy import Connection
 
 from db import store
@@ -139,6 +140,9 @@ def _closed(value: Any) -> int:
     if isinstance(value, np.ndarray):
         value.setflags(write=False)
         return value.nbytes
+    if isinstance(value, pd.DataFrame):
+        # What is taken out of a frame is copied when it is written to; nobody writes to the frame itself.
+        return int(value.memory_usage(deep=True).sum())
     if is_dataclass(value):
         return 64 + sum(_closed(getattr(value, field.name)) for field in fields(value))
     if isinstance(value, Mapping):

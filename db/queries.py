@@ -219,7 +219,7 @@ def _told(connection: Connection, markets: Sequence[str], scope: VehicleScope) -
         .where(*wanted)
         .order_by(series.c.id),
     )
-    numbers = _claims(connection, *wanted)
+    numbers = claim_columns(connection, *wanted)
     listed = _vocabularies(connection)
     ids, *of_series = zip(*about, strict=True) if about else ((),) * (1 + len(words))
     # The series come in the order of their ids, so that a claim's series is found by bisection.
@@ -359,44 +359,39 @@ def _month_of(day: date) -> int:
     return day.year * 12 + day.month - 1
 
 
-def _claims(connection: Connection, *where: ColumnElement[bool]) -> dict[str, Any]:
-    """Claims about units, series by series, as columns of numbers.
+def claim_columns(
+    connection: Connection, *where: ColumnElement[bool], of: Table = sales, value: str = "units"
+) -> dict[str, Any]:
+    """Claims of a table, series by series, as columns of numbers (N).
 
-    A row of its own for each claim would cost more than all that is done with it: the database hands over one text a
-    column and series, and the numbers in it are read at once.
+    series_id, month (as in `Claims`), the value, known_from, known_to (days since 1970-01-01), evidence_id. A row of
+    its own for each claim would cost more than all that is done with it: the database hands over one text a column and
+    series, and the numbers in it are read at once.
     """
 
-    def joined(column: Any) -> Any:
-        return func.aggregate_strings(cast(column, String), ",")
+    def joined(name: str) -> Any:
+        return func.aggregate_strings(cast(of.c[name], String), ",")
 
     rows = _driver_rows(
         connection,
         select(
-            sales.c.series_id,
+            of.c.series_id,
             func.count(),
-            joined(sales.c.period_start),
-            joined(sales.c.units),
-            joined(sales.c.known_from),
-            joined(sales.c.known_to),
-            joined(sales.c.evidence_id),
+            *map(joined, ("period_start", value, "known_from", "known_to", "evidence_id")),
         )
-        .join_from(series, sales, series.c.id == sales.c.series_id)
+        .join_from(series, of, series.c.id == of.c.series_id)
         .where(*where)
-        .group_by(sales.c.series_id),
+        .group_by(of.c.series_id)
+        .order_by(of.c.series_id),
     )
-    ids, counts, periods, units, known, ended, evidences = zip(*rows, strict=True) if rows else ((),) * 7
-
-    def numbers(texts: Sequence[str]) -> Any:
-        return np.fromstring(",".join(texts), dtype=np.int64, sep=",")
-
-    months, _ = _days(periods)
+    ids, counts, periods, values, known, ended, evidences = zip(*rows, strict=True) if rows else ((),) * 7
     return {
         "series_id": np.repeat(np.array(ids, dtype=np.int64), np.array(counts, dtype=np.int64)),
-        "month": months,
-        "units": numbers(units).astype(np.float64),
+        "month": _days(periods)[0],
+        value: np.fromstring(",".join(values), dtype=np.float64, sep=","),
         "known_from": _days(known)[1],
         "known_to": _days(ended)[1],
-        "evidence_id": numbers(evidences),
+        "evidence_id": np.fromstring(",".join(evidences), dtype=np.int64, sep=","),
     }
 
 
@@ -742,7 +737,7 @@ def standing_claims(connection: Connection) -> pd.DataFrame:
         .join(source, source.c.id == series.c.source_id)
         .order_by(series.c.id),
     )
-    claims = _claims(connection, sales.c.known_to == OPEN_END)
+    claims = claim_columns(connection, sales.c.known_to == OPEN_END)
     ids, *of_series = zip(*about, strict=True) if about else ((),) * (1 + len(words))
     rows = np.searchsorted(np.array(ids, dtype=np.int64), claims["series_id"])
     return pd.DataFrame(
