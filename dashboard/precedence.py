@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from db.claims import Claims, Ints, Vocabulary, Words
 from dashboard.selection import PowertrainChoice
+from db.claims import Claims, Ints, Vocabulary, Words
 from db.queries import Citation
 from db.vocabulary import ALL, OTHER, Powertrain, States
 

@@ -11,13 +11,12 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property, lru_cache, partial
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
-import pandas as pd
 
 from dashboard import precedence
-from db.claims import GRAIN_MONTHS, Bools, Claims, Floats, Ints
 from dashboard.comparability import HEADLINE_BASES, check_names, check_sales, is_of_totals, is_within_market
 from dashboard.metrics import (
     Entity,
@@ -45,6 +44,7 @@ from dashboard.selection import (
     Window,
 )
 from db import Connection, queries
+from db.claims import GRAIN_MONTHS, Bools, Claims, Floats, Ints
 from db.memory import follows
 from db.queries import Citation, Dataset, Membership, Nouns
 from db.vocabulary import ALL, OTHER, Basis, Grain, Powertrain, VehicleScope
@@ -263,7 +263,7 @@ def market_figures(
     offered, and None only where the markets have no figures of such vehicles at all.
     """
     try:
-        return _answer(connection, selection, measures=measures, scope=scope)
+        return figures_asked_for(connection, selection, measures=measures, scope=scope)
     except Refusal as refused:
         refused.nearest = _way_on(connection, selection, refused.nearest, measures=measures, scope=scope)
         raise
@@ -278,20 +278,25 @@ def _way_on(
     scope: VehicleScope,
 ) -> Selection | None:
     """Where refusals lead one after another until there are figures; else the plainest figures of the same markets."""
-    tried = {selection}
-
-    def followed(candidate: Selection | None) -> Selection | None:
-        return leading_on(partial(_answer, connection, measures=measures, scope=scope), candidate, tried=tried)
-
-    found = followed(nearest)
-    if found is None:
-        markets = dict.fromkeys([*selection.market, *(nearest.market if nearest else ())])
-        candidates = _plainest(connection, selection, markets=list(markets), scope=scope)
-        found = next((each for each in map(followed, candidates) if each is not None), None)
-    return found
+    ask = partial(figures_asked_for, connection, measures=measures, scope=scope)
+    markets = list(dict.fromkeys([*selection.market, *(nearest.market if nearest else ())]))
+    candidates = chain([nearest], _plainest(connection, selection, markets=markets, scope=scope))
+    return way_on(ask, candidates, but=selection)
 
 
-def leading_on(
+def way_on(
+    ask: Callable[[Selection], object], candidates: Iterable[Selection | None], *, but: Selection
+) -> Selection | None:
+    """The first selection that `ask` answers where refusals lead from some candidates, one after another.
+
+    Never the one `but` for which a way is looked for; None where there is none.
+    """
+    tried = {but}
+    found = (_leading_on(ask, each, tried=tried) for each in candidates)
+    return next((each for each in found if each is not None), None)
+
+
+def _leading_on(
     ask: Callable[[Selection], object], candidate: Selection | None, *, tried: set[Selection]
 ) -> Selection | None:
     """Where refusals lead one after another from a candidate, until `ask` answers; None where they end.
@@ -338,10 +343,17 @@ def _plainest(
             )
 
 
-def _answer(
-    connection: Connection, selection: Selection, *, measures: tuple[Measure, ...], scope: VehicleScope
+def figures_asked_for(
+    connection: Connection,
+    selection: Selection,
+    *,
+    measures: tuple[Measure, ...],
+    scope: VehicleScope = VehicleScope.PASSENGER_CAR,
 ) -> MarketFigures:
-    """The figures of a selection, or the first reason for which there are none."""
+    """The figures of a selection as `market_figures` gives them, or the first reason for which there are none.
+
+    Where a refusal leads is not followed: that is for a chart which has to try for itself what it draws.
+    """
     nouns = queries.nouns(connection, as_of=selection.as_of)
     check_names(selection, nouns)
     published = queries.published(connection, markets=selection.market, scope=scope)
@@ -919,12 +931,13 @@ def _unanswered(connection: Connection, dataset: Dataset, selection: Selection, 
             )
     claims = _Claims(dataset, selection)
     counted = [claims.of(code, selection.powertrain) for code in selection.market]
-    frame = pd.concat([part.frame() for of in counted for part in (of.records, of.own if of.is_own else of.own[:0])])
-    if not len(frame):
+    parts = [part for of in counted for part in (of.records, of.own if of.is_own else of.own[:0]) if len(part)]
+    if not parts:
         return NotPublished(f"no source states {selection.powertrain} {selection.basis} figures of {names}")
+    stated = Claims.joined(parts)
     finest = {
-        str(code): min((Grain(word) for word in part["grain"].astype(str).unique()), key=lambda grain: grain.months)
-        for code, part in frame.groupby("market", observed=True)
+        code: min((Grain(word) for word in stated.grain[rows].rows()), key=lambda grain: grain.months)
+        for code, rows in stated.market.rows().items()
     }
     coarsest = max(finest.values(), key=lambda grain: grain.months)
     coarse = [code for code in selection.market if finest.get(code) is coarsest]
@@ -947,10 +960,10 @@ def _unanswered(connection: Connection, dataset: Dataset, selection: Selection, 
         return (replace(selection, market=rest),) if rest else ()
 
     reasons: list[tuple[str, tuple[Selection, ...]]] = []
-    in_range = frame[_in_range(frame["month"].to_numpy(), replace(selection, grain=Grain.MONTH))]
-    named = in_range[~in_range["maker"].isin([ALL, OTHER])]
-    with_makers, with_models = set(named["market"]), set(named.loc[named["model"] != ALL, "market"])
-    totals_only = [code for code in selection.market if code in set(in_range["market"]) - with_makers]
+    in_range = stated[_in_range(stated.month, replace(selection, grain=Grain.MONTH))]
+    named = in_range[~in_range.maker.among((ALL, OTHER))]
+    with_makers, with_models = named.market.rows().keys(), named.market[~named.model.are(ALL)].rows().keys()
+    totals_only = [code for code in selection.market if code in in_range.market.rows().keys() - with_makers]
     if totals_only and not is_of_totals(selection):
         reasons.append(
             (
@@ -980,12 +993,12 @@ def _unanswered(connection: Connection, dataset: Dataset, selection: Selection, 
         ),
         (
             f"no period in the range asked for has "
-            f"{'the same a year before' if selection.measure is Measure.GROWTH else 'a figure'}{_span_text(frame)}",
+            f"{'the same a year before' if selection.measure is Measure.GROWTH else 'a figure'}{_span_text(stated)}",
             (whole_range,),
         ),
         (
             "no period has what the measure and window need (neither reaches over a period without figures)"
-            f"{_span_text(frame)}",
+            f"{_span_text(stated)}",
             (without_window,),
         ),
         (f"none of the makers or models asked for is named in figures of {names}", (everybody,)),
@@ -998,8 +1011,8 @@ def _unanswered(connection: Connection, dataset: Dataset, selection: Selection, 
     return NotPublished(f"nothing is published of {names} for this selection")
 
 
-def _span_text(frame: pd.DataFrame) -> str:
-    first, last = (month_start(int(month)) for month in (frame["month"].min(), frame["month"].max()))
+def _span_text(claims: Claims) -> str:
+    first, last = (month_start(int(month)) for month in (claims.month.min(), claims.month.max()))
     return f"; figures run from {first:%Y-%m} to {last:%Y-%m}"
 
 

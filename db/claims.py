@@ -128,8 +128,10 @@ class Claims:
     @classmethod
     def none(cls) -> Self:
         """No claims at all."""
-        empty = pd.DataFrame(columns=list(_COLUMNS))
-        return cls.of(empty.astype(dict.fromkeys(_COLUMNS[:7], "category") | dict.fromkeys(_COLUMNS[7:], "float64")))
+        words, numbers = Words(np.array([], dtype=np.int64), Vocabulary()), np.array([], dtype=np.int64)
+        return cls(
+            **dict.fromkeys(_COLUMNS[:7], words), **dict.fromkeys(_COLUMNS[7:], numbers) | {"units": numbers * 1.0}
+        )
 
     @classmethod
     def joined(cls, parts: Sequence[Claims]) -> Claims:

@@ -262,7 +262,9 @@ class _Tables:
 
 def _tables(ever: Ever) -> _Tables:
     def work_out() -> _Tables:
-        keys = [(slug, market, basis, powertrain, grain) for slug, _, market, basis, powertrain, grain in ever.of_series]
+        keys = [
+            (slug, market, basis, powertrain, grain) for slug, _, market, basis, powertrain, grain in ever.of_series
+        ]
         places = {key: n for n, key in enumerate(sorted(set(keys)))}
         return _Tables(about=tuple(places), place=np.array([places[key] for key in keys], dtype=np.int64))
 

@@ -608,9 +608,7 @@ def events(
 
 def _events(connection: Connection, markets: Sequence[str]) -> tuple[Event, ...]:
     rows = connection.execute(
-        select(event_table)
-        .where(event_table.c.market.in_(markets))
-        .order_by(event_table.c.date, event_table.c.id)
+        select(event_table).where(event_table.c.market.in_(markets)).order_by(event_table.c.date, event_table.c.id)
     )
     return tuple(
         Event(

@@ -151,9 +151,7 @@ def penetration_ever(connection: Connection) -> Ever:
 def _ever(connection: Connection, of: Table, value: str) -> Ever:
     words = (series.c.file, series.c.market, series.c.basis, series.c.powertrain, series.c.grain)
     about = connection.execute(
-        select(series.c.id, source.c.slug, *words)
-        .join(source, source.c.id == series.c.source_id)
-        .order_by(series.c.id)
+        select(series.c.id, source.c.slug, *words).join(source, source.c.id == series.c.source_id).order_by(series.c.id)
     ).all()
     columns = claim_columns(connection, of=of, value=value)
     order = np.lexsort((columns["known_from"], columns["month"], columns["series_id"]))

@@ -21,7 +21,6 @@ import pandas as pd
 
 from dashboard import precedence, style
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table
-from db.claims import Claims, Ints
 from dashboard.comparability import check_names
 from dashboard.metrics import records
 from dashboard.precedence import PUBLISHED_AS, OfMarket
@@ -29,6 +28,7 @@ from dashboard.sales_lines import month_number, month_start
 from dashboard.selection import BasisChoice, Incomparable, Measure, NotPublished, Selection
 from dashboard.style import Figure, Look, Theme
 from db import Connection, queries
+from db.claims import Claims, Ints
 from db.memory import follows
 from db.queries import Citation, Dataset, Nouns
 from db.vocabulary import ALL, OTHER, Grain

@@ -29,10 +29,9 @@ from dashboard.charts.market_words import (
     marked_text,
     measure_text,
 )
-from db.claims import GRAIN_MONTHS
 from dashboard.metrics import Gap, Lead
 from dashboard.precedence import PUBLISHED_AS, counted_parts
-from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_start
+from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, maker_name, month_start
 from dashboard.selection import (
     BasisChoice,
     By,
@@ -46,6 +45,7 @@ from dashboard.selection import (
 )
 from dashboard.style import Figure, Look
 from db import Connection, queries
+from db.claims import GRAIN_MONTHS
 from db.queries import Nouns
 from db.vocabulary import Grain
 
@@ -218,7 +218,7 @@ def _figures(connection: Connection, selection: Selection, markets: tuple[str, .
             readings = [replace(wanted, market=(code,)) for code in codes]
         for reading in readings:
             try:
-                found.append(market_figures(connection, reading, measures=MEASURES))
+                found.append(figures_asked_for(connection, reading, measures=MEASURES))
             except Refusal as refused:
                 refusals.append(refused)
 

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,17 @@ from dashboard.charts.market_words import (
     period_name,
     value_text,
 )
-from dashboard.charts.penetration import nearest_drawn, unanswering
+from dashboard.charts.penetration import unanswering
 from dashboard.comparability import check_names
-from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_number, month_start
+from dashboard.sales_lines import (
+    Line,
+    MarketFigures,
+    figures_asked_for,
+    maker_name,
+    month_number,
+    month_start,
+    way_on,
+)
 from dashboard.selection import (
     BasisChoice,
     By,
@@ -277,8 +286,8 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
     try:
         return _read(connection, selection, today=today)
     except Refusal as refused:
-        offered = (refused.nearest, *_plainer(selection))
-        refused.nearest = nearest_drawn(selection, offered, draws=lambda other: _read(connection, other, today=today))
+        candidates = (refused.nearest, *_plainer(selection))
+        refused.nearest = way_on(partial(_read, connection, today=today), candidates, but=selection)
         raise
 
 
@@ -352,10 +361,10 @@ def _map(connection: Connection, selection: Selection, nouns: Nouns, *, today: d
             continue
         end = selection.until or selection.as_of or today
         try:
-            figures = market_figures(connection, _in_grain(asked, left, grain, end=end), measures=MEASURES)
+            figures = figures_asked_for(connection, _in_grain(asked, left, grain, end=end), measures=MEASURES)
         except Refusal as nothing:
             refused = refused or nothing
-            # A refusal takes long to say what there is instead: what it says is not asked again.
+            # What a refusal says there is instead is not asked again.
             least = nothing.nearest.grain if nothing.nearest else grain
             continue
         found = list(_tiles(figures, nouns))

@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Point, Reading
-from db.claims import GRAIN_MONTHS, Bools, Claims
 from dashboard.precedence import PUBLISHED_AS, counted_parts
 from dashboard.sales_lines import (
     Line,
@@ -23,6 +22,7 @@ from dashboard.sales_lines import (
 )
 from dashboard.selection import By, Measure, Selection
 from db import Connection, queries
+from db.claims import GRAIN_MONTHS, Bools, Claims
 from db.queries import Membership
 from db.vocabulary import ALL, OTHER, Powertrain
 

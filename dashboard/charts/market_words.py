@@ -10,7 +10,6 @@ import numpy as np
 
 from dashboard import style
 from dashboard.charts.chart import CARS, Badge, shortest
-from db.claims import GRAIN_MONTHS
 from dashboard.comparability import is_of_totals, is_within_market
 from dashboard.sales_lines import (
     Line,
@@ -20,6 +19,7 @@ from dashboard.sales_lines import (
     month_start,
 )
 from dashboard.selection import BasisChoice, By, Measure, PowertrainChoice, Selection, Window
+from db.claims import GRAIN_MONTHS
 from db.vocabulary import VehicleScope
 
 DRAWN = 7

@@ -7,9 +7,10 @@ across it: the two are drawn together as well, as a dotted line at the share tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 
 import numpy as np
 
@@ -20,10 +21,9 @@ from dashboard.charts.events import Events, Mark, market_events
 from dashboard.charts.market_words import DRAWN, Drawn, change_on_year, first_up, period_name
 from dashboard.comparability import check_names, check_sales
 from dashboard.metrics import pooled_share
-from dashboard.sales_lines import Line, MarketFigures, market_figures, month_number, month_start
+from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, month_number, month_start, way_on
 from dashboard.selection import (
     By,
-    InvalidSelection,
     Measure,
     NotPublished,
     PowertrainChoice,
@@ -86,10 +86,8 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
         without = unanswering(connection, _by_market(selection), nouns, measures=MEASURES)
         others = tuple(code for code in selection.market if code not in without)
         offered = [replace(selection, market=others)] if others else []
-        nearest = nearest_drawn(
-            selection,
-            (*offered, refused.nearest, *_plainer(selection)),
-            draws=lambda other: _figures(connection, other),
+        nearest = way_on(
+            partial(_figures, connection), (*offered, refused.nearest, *_plainer(selection)), but=selection
         )
         if without and others:
             names = ", ".join(nouns.markets[code] for code in without)
@@ -112,21 +110,6 @@ def unanswering(
         except Refusal as refused:
             refusals[code] = refused
     return refusals
-
-
-def nearest_drawn(
-    selection: Selection, offered: Iterable[Selection | None], *, draws: Callable[[Selection], object]
-) -> Selection | None:
-    """The first of some selections, other than the one asked for, that a chart draws; `draws` raises where not."""
-    for other in dict.fromkeys(offered):
-        if other is None or other == selection:
-            continue
-        try:
-            draws(other)
-        except (Refusal, InvalidSelection):
-            continue
-        return other
-    return None
 
 
 def _plainer(selection: Selection) -> Iterable[Selection]:
@@ -156,7 +139,7 @@ def _figures(connection: Connection, selection: Selection) -> MarketFigures:
             "all cars are all of all cars: choose BEV, PHEV or NEV to see how far markets have gone electric",
             nearest=replace(selection, powertrain=PowertrainChoice.BEV),
         )
-    return market_figures(connection, _by_market(selection), measures=MEASURES)
+    return figures_asked_for(connection, _by_market(selection), measures=MEASURES)
 
 
 def _by_market(selection: Selection) -> Selection:

@@ -17,7 +17,6 @@ import pandas as pd
 
 from dashboard import style
 from dashboard.charts.chart import CARS, DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table, shortest
-from db.claims import GRAIN_MONTHS
 from dashboard.comparability import HEADLINE_BASES, check_names, check_sales
 from dashboard.precedence import PUBLISHED_AS
 from dashboard.revisions import (
@@ -33,6 +32,7 @@ from dashboard.revisions import (
 from dashboard.selection import BasisChoice, By, Measure, NotPublished, Refusal, Selection, Window
 from dashboard.style import Figure, Look
 from db import Connection, queries
+from db.claims import GRAIN_MONTHS
 from db.memory import remembered
 from db.queries import Citation, Nouns
 from db.vintages import TypicalRevision, Vintages, claims_over_time, typical_size, vintages
@@ -503,7 +503,19 @@ def _dots(found: Revisions) -> list[_Dot]:
     dots = []
     cells = found.cells
     touched = cells["last"].isna() | cells["is_revised"] | cells["is_late"] | (cells["renamed"] != "")
-    names = ["maker", "model", "market", "grain", "month", "first", "last", "relative", "renamed", "is_revised", "is_late"]
+    names = [
+        "maker",
+        "model",
+        "market",
+        "grain",
+        "month",
+        "first",
+        "last",
+        "relative",
+        "renamed",
+        "is_revised",
+        "is_late",
+    ]
     columns = [cells.loc[touched, name].to_numpy(dtype=object).tolist() for name in names]
     for values in zip(*columns, strict=True):
         cell = dict(zip(names, values, strict=True))
