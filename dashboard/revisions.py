@@ -157,7 +157,7 @@ def _gained(claims: pd.DataFrame) -> dict[_Place, dict[Name, Cells]]:
 
 
 def _moments(claims: pd.DataFrame) -> tuple[Ints, Ints]:
-    """A number for each claim's cell and the day on which it opened, and for its cell and the day on which it closed."""
+    """For each claim a number for its cell on the day on which it opened, and one on the day on which it closed."""
     cell = _numbers(claims, [*RECORD, "maker", "model"]) * (STANDING + 1)
     return cell + claims["known_from"].to_numpy(), cell + claims["known_to"].to_numpy()
 
@@ -208,6 +208,7 @@ def under_latest_names(claims: pd.DataFrame, proven: Iterable[Rename]) -> pd.Dat
     """
     columns = {name: claims[name].astype("category") for name in (*_TABLE, "maker", "model")}
     words = {name: column.cat.categories for name, column in columns.items()}
+    places = {name: {str(word): n for n, word in enumerate(of)} for name, of in words.items()}
     codes = {name: column.cat.codes.to_numpy().astype(np.int64) for name, column in columns.items()}
     was = np.full(len(claims), "", dtype=object)
     month, known_to = claims["month"].to_numpy(), claims["known_to"].to_numpy()
@@ -215,11 +216,11 @@ def under_latest_names(claims: pd.DataFrame, proven: Iterable[Rename]) -> pd.Dat
         about = dict(zip((*_TABLE, "maker", "model"), (*rename.table, *rename.old), strict=True))
         rows = known_to <= rename.day
         for name, word in about.items():
-            rows &= codes[name] == words[name].get_loc(word)
+            rows &= codes[name] == places[name][word]
         rows &= np.isin(month, rename.months)
         was[rows] = " ".join(rename.old)
         for name, word in zip(("maker", "model"), rename.new, strict=True):
-            codes[name][rows] = words[name].get_loc(word)
+            codes[name][rows] = places[name][word]
     named = {
         name: pd.Categorical.from_codes(codes[name], categories=words[name]) if name in ("maker", "model") else column
         for name, column in columns.items()
@@ -245,7 +246,7 @@ def cells_over_time(claims: pd.DataFrame, files: Mapping[tuple[str, str], Vintag
     whole = (frame["model"] == ALL).to_numpy()
     if by == "maker":
         has_whole = _any_alike(_places(frame, [*RECORD, "maker"]), whole)
-        model = pd.Categorical.from_codes(np.zeros(len(frame), dtype=np.int64), categories=[ALL])
+        model = pd.Categorical.from_codes(np.zeros(len(frame), dtype=np.int64), categories=pd.Index([ALL]))
         frame = frame.assign(whole=whole & has_whole, model=model)
     else:
         frame = frame.assign(whole=True)

@@ -45,8 +45,7 @@ from dashboard.selection import (
 )
 from db import Connection, queries
 from db.claims import GRAIN_MONTHS, Bools, Claims, Floats, Ints
-from db.memory import follows
-from db.queries import Citation, Dataset, Membership, Nouns
+from db.queries import Citation, Dataset, MarketClaims, Membership, Nouns
 from db.vocabulary import ALL, OTHER, Basis, Grain, Powertrain, VehicleScope
 
 _WINDOW_MONTHS = {Window.THREE_MONTHS: 3, Window.TTM: 12}
@@ -166,11 +165,10 @@ class MarketFigures:
 
     def own_claims(self, market: str, of: Line, span: range) -> Claims:
         """The claims that a maker's own figure over a span of months is added up from; `of` is its line."""
-        cited = [citation.slug for citation in self.dataset.citations]
-        markets = {code: of[of.source.among(cited)] for code, of in self.dataset.markets.items()}
-        claims = _Claims(replace(self.dataset, markets=markets), self.selection)
+        claims = _Claims(self.dataset, self.selection)
         is_part = self.selection.by is By.POWERTRAIN
         own = claims.of(market, Powertrain(of.powertrain) if is_part else self.selection.powertrain).own
+        own = own[own.source.among([citation.slug for citation in self.dataset.citations])]
         ranks = precedence.ranks(own, self.dataset.citations)
         return own_rows(own, entity=(of.maker, of.model), ranks=ranks, span=span)
 
@@ -224,18 +222,19 @@ def _incomplete_months(dataset: Dataset, selection: Selection) -> dict[str, froz
     called = [number for number, remark in dataset.remarks.items() if _is_called_incomplete(remark)]
     if not called:
         return {}
-    claims = dataset.claims
-    cited = [citation.slug for citation in dataset.citations]
-    of_records = np.isin(claims.evidence_id, called) & claims.powertrain.among(_counted(selection))
-    records = claims[of_records & claims.source.among(cited)]
-    return {
-        code: frozenset(
-            month
-            for first, end in set(zip(of.month.tolist(), (of.month + of.months).tolist(), strict=True))
-            for month in range(first, end)
-        )
-        for code, of in records.by_market().items()
+    cited = frozenset(citation.slug for citation in dataset.citations)
+    counted = frozenset(_counted(selection))
+
+    def of_market(claimed: MarketClaims) -> frozenset[int]:
+        claims = claimed.claims
+        records = np.isin(claims.evidence_id, called) & claims.powertrain.among(counted) & claims.source.among(cited)
+        spans = set(zip(claims.month[records].tolist(), claims.months[records].tolist(), strict=True))
+        return frozenset(month for first, length in spans for month in range(first, first + length))
+
+    found = {
+        code: of.follows(("incomplete", counted, cited), partial(of_market, of)) for code, of in dataset.markets.items()
     }
+    return {code: months for code, months in found.items() if months}
 
 
 def _is_running(known: Ints, start: Ints, reach: Iterable[Reach], selection: Selection) -> Bools:
@@ -469,35 +468,50 @@ class _Found:
     each_market: Mapping[str, MarketPart] = field(default_factory=dict)
 
 
+Worked = TypeVar("Worked")
+
+
 class _Claims:
     """The claims that count, by market and powertrain, chosen by precedence; and what they amount to over time.
 
-    What is worked out of a market's claims as they were read is remembered with them.
+    What follows from a market's claims is remembered with them; the claims are taken up where something is not.
     """
 
     def __init__(self, dataset: Dataset, selection: Selection) -> None:
-        self._markets = self._read = dataset.markets
+        self._markets = dataset.markets
+        self._chosen_here: Mapping[str, Claims] | None = None
         if selection.basis is BasisChoice.REPORTED:
-            self._markets = _headlines(dataset.claims).by_market()
-        if selection.by is By.POWERTRAIN:
-            self._markets = _with_parts(dataset.claims, selection).by_market()
-        self._none = next(iter(dataset.markets.values()), dataset.claims)[:0]
+            self._chosen_here = _headlines(dataset.claims).by_market()
+        elif selection.by is By.POWERTRAIN:
+            self._chosen_here = _with_parts(dataset.claims, selection).by_market()
         self._citations = dataset.citations
-        self._chosen: dict[tuple[str, str], OfMarket] = {}
+        self._counted: dict[tuple[str, str], OfMarket] = {}
 
     def of(self, market: str, powertrain: PowertrainChoice | Powertrain) -> OfMarket:
         """What counts about a market's cars of a powertrain."""
         key = market, powertrain
-        if key not in self._chosen:
-            claims = self._markets.get(market, self._none)
-            cited = [citation for citation in self._citations if citation.slug in claims.sources]
-            weighed = tuple((citation.slug, citation.precedence, citation.states) for citation in cited)
-            self._chosen[key] = self._worked_out(
-                market,
-                (precedence.of_market, claims, powertrain, weighed),
-                lambda: precedence.of_market(claims, powertrain, cited),
-            )
-        return self._chosen[key]
+        if key not in self._counted:
+            self._counted[key] = precedence.of_market(self._claims(market), powertrain, self._citations)
+        return self._counted[key]
+
+    def _claims(self, market: str) -> Claims:
+        if self._chosen_here is not None:
+            return self._chosen_here.get(market, Claims.none())
+        return self._markets[market].claims if market in self._markets else Claims.none()
+
+    def is_own(self, market: str, powertrain: PowertrainChoice | Powertrain) -> bool:
+        """Whether a market's makers are told by their own figures only."""
+        return self._follows(market, ("is_own", powertrain), lambda: self.of(market, powertrain).is_own)
+
+    def reach(self, market: str, powertrain: PowertrainChoice | Powertrain) -> Reach:
+        """How far a market's records go."""
+        return self._follows(
+            market, ("reach", powertrain), lambda: _reach(self.of(market, powertrain), self._citations)
+        )
+
+    def named(self, market: str, powertrain: PowertrainChoice | Powertrain) -> tuple[Entity, ...]:
+        """The makers and models that a market's records name."""
+        return self._follows(market, ("named", powertrain), lambda: tuple(_named(self.of(market, powertrain).records)))
 
     def panel(
         self,
@@ -510,30 +524,36 @@ class _Claims:
         members: Mapping[str, Sequence[Membership]] | None = None,
     ) -> Panel:
         """A market's cars of a powertrain over time, in the grain and window of a selection: all, and of entities."""
-        counted = self.of(market, powertrain).records
         # All cars cap what a maker can hide in the rest; nobody can hide where nobody is asked for.
         has_caps = entities and powertrain is not PowertrainChoice.ALL
-        all_cars = self.of(market, PowertrainChoice.ALL).records if has_caps else None
         grain, window = selection.grain.value, _window(selection)
 
         def work_out() -> Panel:
-            stated = records(counted, by=by, entities=entities, all_cars=all_cars, members=members)
+            stated = records(
+                self.of(market, powertrain).records,
+                by=by,
+                entities=entities,
+                all_cars=self.of(market, PowertrainChoice.ALL).records if has_caps else None,
+                members=members,
+            )
             return panel(stated, grain=grain, window=window)
 
-        question = (panel, counted, all_cars, by, tuple(entities), grain, window)
-        return work_out() if members else self._worked_out(market, question, work_out)
+        # Who belongs to a group is not told by the claims.
+        return (
+            work_out()
+            if members
+            else self._follows(market, ("panel", powertrain, by, tuple(entities), grain, window), work_out)
+        )
 
     def ranks(self, claims: Claims) -> list[int]:
         """The precedence of the sources of some claims, by code."""
         return precedence.ranks(claims, self._citations)
 
-    def _worked_out(self, market: str, question: Hashable, work_out: Callable[[], _Worked]) -> _Worked:
-        """What follows from a market's claims: remembered, unless they are chosen for this selection alone."""
-        is_as_read = self._markets is self._read and market in self._read
-        return follows(question, work_out) if is_as_read else work_out()
-
-
-_Worked = TypeVar("_Worked")
+    def _follows(self, market: str, what: Hashable, work_out: Callable[[], Worked]) -> Worked:
+        """What follows from a market's claims: worked out anew where they are chosen for this selection alone."""
+        if self._chosen_here is not None or market not in self._markets:
+            return work_out()
+        return self._markets[market].follows(what, work_out)
 
 
 def _headlines(claims: Claims) -> Claims:
@@ -564,8 +584,8 @@ def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
     if selection.by is By.MARKET:
         sets = [(code, (code,)) for code in selection.market]
     claims = _Claims(dataset, selection)
-    is_own = any(claims.of(code, selection.powertrain).is_own for code in selection.market)
-    reach = {code: _reach(claims.of(code, selection.powertrain), dataset.citations) for code in selection.market}
+    is_own = any(claims.is_own(code, selection.powertrain) for code in selection.market)
+    reach = {code: claims.reach(code, selection.powertrain) for code in selection.market}
     grain, window = selection.grain.value, _window(selection)
     panels: list[tuple[str, Panel, Panel]] = []
     each_market: dict[str, MarketPart] = {}
@@ -575,8 +595,8 @@ def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
     elif is_own and (selection.makers or selection.by is not By.MARKET):
         for label, markets in sets:
             whole = added([claims.panel(code, selection.denominator, selection) for code in markets])
-            for entity in _entities([claims.of(code, selection.powertrain).own for code in markets], selection, nouns):
-                own = [claims.of(code, selection.powertrain).own for code in markets]
+            own = [claims.of(code, selection.powertrain).own for code in markets]
+            for entity in _entities(chain.from_iterable(map(_named, own)), selection, nouns):
                 units = [
                     own_panel(each, entity=entity, ranks=claims.ranks(each), grain=grain, window=window) for each in own
                 ]
@@ -655,8 +675,8 @@ def _without_part_years(
 def _panels(claims: _Claims, markets: Sequence[str], selection: Selection, nouns: Nouns) -> dict[str, MarketPart]:
     """Units of the same entities, and the denominator's totals, in each market of a set."""
     by = "maker" if selection.by is By.MARKET else selection.by.value
-    counted = [claims.of(code, selection.powertrain).records for code in markets]
-    entities = _entities(counted, selection, nouns)
+    named = chain.from_iterable(claims.named(code, selection.powertrain) for code in markets)
+    entities = _entities(named, selection, nouns)
     members = nouns.memberships if by == "group" else None
     units = [
         claims.panel(code, selection.powertrain, selection, by=by, entities=entities, members=members)
@@ -702,11 +722,10 @@ def _reach(of: OfMarket, citations: Sequence[Citation]) -> Reach:
     )
 
 
-def _entities(claims: Iterable[Claims], selection: Selection, nouns: Nouns) -> list[Entity]:
-    """Every entity that the publishers name, or those that the reader named."""
+def _entities(named: Iterable[Entity], selection: Selection, nouns: Nouns) -> list[Entity]:
+    """Every entity that the publishers have named, or those that the reader named."""
     if selection.by is By.MARKET:
         return [(maker, ALL) for maker in sorted(selection.makers)]
-    named = {pair for of_market in claims for pair in _named(of_market)}
     if selection.by is By.MODEL:
         found = {pair for pair in named if pair[1] != ALL}
         found |= {(nouns.model_makers[slug], slug) for slug in selection.models}

@@ -128,10 +128,10 @@ class Claims:
     @classmethod
     def none(cls) -> Self:
         """No claims at all."""
-        words, numbers = Words(np.array([], dtype=np.int64), Vocabulary()), np.array([], dtype=np.int64)
-        return cls(
-            **dict.fromkeys(_COLUMNS[:7], words), **dict.fromkeys(_COLUMNS[7:], numbers) | {"units": numbers * 1.0}
-        )
+        nothing = np.array([], dtype=np.int64)
+        columns: dict[str, Any] = dict.fromkeys(_COLUMNS[:7], Words(nothing, Vocabulary()))
+        columns |= dict.fromkeys(_COLUMNS[7:], nothing) | {"units": nothing.astype(np.float64)}
+        return cls(**columns)
 
     @classmethod
     def joined(cls, parts: Sequence[Claims]) -> Claims:
@@ -166,12 +166,6 @@ class Claims:
         """The length of each claim's period in months."""
         lengths: Ints = self.grain.each([GRAIN_MONTHS[word] for word in self.grain.listed], np.int64)
         return lengths
-
-    @cached_property
-    def sources(self) -> tuple[str, ...]:
-        """The sources that have a claim, by slug."""
-        there = np.bincount(self.source.codes, minlength=len(self.source.listed)) > 0
-        return tuple(self.source.listed[code] for code in np.flatnonzero(there).tolist())
 
     def by_market(self) -> dict[str, Claims]:
         """The claims about each market that has any, in their order."""

@@ -13,10 +13,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, func, select
 
-from db.memory import follows, remembered
+from db.memory import remembered
 from db.queries import next_due
 from db.schema import (
     cross_check,
@@ -28,7 +27,7 @@ from db.schema import (
     source,
 )
 from db.store import CrossCheck, Difference, Source, explained, ready
-from db.vintages import Ever, penetration_ever, sales_ever
+from db.vintages import penetration_ever, sales_ever
 from db.vocabulary import OPEN_END, Cadence, Grain, Obtained, SnapshotStatus, States
 
 _OWN_HISTORY = (Obtained.CURATED, Obtained.IMPORTED)
@@ -251,26 +250,6 @@ def _later(latest: dict[str, date], found: Sequence[tuple[str, date]]) -> None:
         latest[slug] = max(day, latest.get(slug, day))
 
 
-@dataclass(frozen=True, eq=False)
-class _Tables:
-    """What the series of a table are about: source (slug), market, basis, powertrain and grain of each distinct one,
-    in order, and its place for each series."""
-
-    about: tuple[tuple[str, ...], ...]
-    place: NDArray[np.int64]
-
-
-def _tables(ever: Ever) -> _Tables:
-    def work_out() -> _Tables:
-        keys = [
-            (slug, market, basis, powertrain, grain) for slug, _, market, basis, powertrain, grain in ever.of_series
-        ]
-        places = {key: n for n, key in enumerate(sorted(set(keys)))}
-        return _Tables(about=tuple(places), place=np.array([places[key] for key in keys], dtype=np.int64))
-
-    return follows((_tables, ever), work_out)
-
-
 def _stated(
     connection: Connection, as_of: date | None, markets: Sequence[str]
 ) -> tuple[dict[str, list[Stated]], Counter[str]]:
@@ -279,15 +258,17 @@ def _stated(
     spans: dict[tuple[str, ...], list[tuple[int, int, int]]] = defaultdict(list)
     vintages: Counter[str] = Counter()
     for ever in (sales_ever(connection), penetration_ever(connection)):
-        of = _tables(ever)
-        table, stands, made = of.place[ever.series], ever.standing(as_of), ever.made(as_of)
-        count = len(of.about)
+        keys = [(slug, code, *words) for slug, _, code, *words in ever.of_series]
+        about = sorted(set(keys))
+        places = {key: n for n, key in enumerate(about)}
+        table = np.array([places[key] for key in keys], dtype=np.int64)[ever.series]
+        stands, made, count = ever.standing(as_of), ever.made(as_of), len(about)
         first, last = np.full(count, np.iinfo(np.int64).max), np.full(count, -1, dtype=np.int64)
         np.minimum.at(first, table[stands], ever.month[stands])
         np.maximum.at(last, table[stands], ever.month[stands])
         figures, claims = (np.bincount(table[rows], minlength=count) for rows in (stands, made))
         for key, *span, number, ever_made in zip(
-            of.about, first.tolist(), last.tolist(), figures.tolist(), claims.tolist(), strict=True
+            about, first.tolist(), last.tolist(), figures.tolist(), claims.tolist(), strict=True
         ):
             if markets and key[1] not in markets:
                 continue

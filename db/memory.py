@@ -101,8 +101,8 @@ _identities_lock = Lock()
 
 def remembered(connection: Connection, question: Hashable, ask: Callable[[], Said]) -> Said:
     """What the database says to a question, asked for where it is not remembered; the answer must not be changed."""
-    identity = _identity(connection)
-    return ask() if identity is None else MEMORY.recall((identity, question), ask)
+    of = identity(connection)
+    return ask() if of is None else MEMORY.recall((of, question), ask)
 
 
 def each_remembered(
@@ -111,14 +111,17 @@ def each_remembered(
     ask: Callable[[Sequence[Name]], Mapping[Name, Said]],
 ) -> dict[Name, Said]:
     """What the database says to each of several questions by name; those not remembered are asked for all at once."""
-    identity = _identity(connection)
-    if identity is None:
+    of = identity(connection)
+    if of is None:
         return dict(ask(list(questions)))
-    return MEMORY.recall_each({name: (identity, question) for name, question in questions.items()}, ask)
+    return MEMORY.recall_each({name: (of, question) for name, question in questions.items()}, ask)
 
 
-def _identity(connection: Connection) -> Hashable | None:
-    """The database and the identity of its data as the connection's transaction sees it: asked for once in each."""
+def identity(connection: Connection) -> Hashable | None:
+    """The database and the identity of its data as the connection's transaction sees it: asked for once in each.
+
+    None where nothing is to be remembered.
+    """
     begun = connection.get_transaction()
     with _identities_lock:
         known = _identities.get(begun) if begun else None
@@ -128,11 +131,6 @@ def _identity(connection: Connection) -> Hashable | None:
         with _identities_lock:
             _identities[connection.get_transaction()] = known
     return None if known[1] is None else known
-
-
-def follows(question: Hashable, work_out: Callable[[], Said]) -> Said:
-    """What follows from remembered values alone, by pure work: the question names the work and these very values."""
-    return MEMORY.recall(question, work_out)
 
 
 def _closed(value: Any) -> int:

@@ -6,19 +6,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Engine, Select, String, Table, and_, case, cast, func, or_, select
 
 from db.claims import STANDING, Bools, Claims, Ints, Vocabulary, Words
-from db.memory import each_remembered, remembered
+from db.memory import MEMORY, each_remembered, identity, remembered
 from db.schema import event as event_table
 from db.schema import (
     evidence,
@@ -66,40 +66,6 @@ class Citation:
     states: str
     precedence: int
     lag_days: int
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Claims by market with where they come from; markets without any are not there.
-
-    `as_of` is the day as known on which they are given, None for now; `remarks` is what their publishers say about
-    records of these markets, by evidence_id.
-    """
-
-    markets: Mapping[str, Claims]
-    citations: tuple[Citation, ...]
-    as_of: date | None
-    remarks: Mapping[int, str]
-
-    @cached_property
-    def claims(self) -> Claims:
-        """The claims of all markets, one market after another."""
-        return Claims.joined(tuple(self.markets.values()) or (Claims.none(),))
-
-    @cached_property
-    def frame(self) -> pd.DataFrame:
-        """The same as a tidy frame: one row a claim, with the columns of `Claims`, words as categories."""
-        return self.claims.frame()
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The slugs that the codes of the claims' sources stand for."""
-        return next((claims.source.listed for claims in self.markets.values()), Vocabulary())
-
-    def warnings(self, evidence_ids: Ints) -> tuple[str, ...]:
-        """What the publishers say about some claims, by their evidence, what concerns most of the records first."""
-        said = Counter(self.remarks[n] for n in np.unique(evidence_ids).tolist() if n in self.remarks)
-        return tuple(remark for remark, _ in sorted(said.items(), key=lambda item: (-item[1], item[0])))
 
 
 @dataclass(frozen=True)
@@ -224,7 +190,7 @@ def _told(connection: Connection, markets: Sequence[str], scope: VehicleScope) -
     ids, *of_series = zip(*about, strict=True) if about else ((),) * (1 + len(words))
     # The series come in the order of their ids, so that a claim's series is found by bisection.
     rows = np.searchsorted(np.array(ids, dtype=np.int64), numbers.pop("series_id"))
-    columns = {
+    columns: dict[str, Any] = {
         word: Words(np.array([listed[word].place[each] for each in of], dtype=np.int64)[rows], listed[word])
         for word, of in zip(words, of_series, strict=True)
     }
@@ -232,19 +198,17 @@ def _told(connection: Connection, markets: Sequence[str], scope: VehicleScope) -
     claims = Claims(**columns, **numbers)
     remarks = _remarks(connection, np.unique(claims.evidence_id).tolist())
     of_market = claims.market.rows()
-    told_by = {
-        market: frozenset((row[1], row[8], row[2], row[4]) for row in about if row[3] == market) for market in markets
-    }
+    told_by = {code: frozenset((row[1], row[8], row[2], row[4]) for row in about if row[3] == code) for code in markets}
     nothing = np.array([], dtype=np.int64)
     found = {}
-    for market in markets:
-        own = of_market.get(market, nothing)
+    for code in markets:
+        own = of_market.get(code, nothing)
         evidences = np.unique(claims.evidence_id[own]).tolist()
-        found[market] = Told(
+        found[code] = Told(
             claims=claims[own],
             known_to=known_to[own],
             file=file[own],
-            told_by=told_by[market],
+            told_by=told_by[code],
             remarks=MappingProxyType({n: remarks[n] for n in evidences if n in remarks}),
         )
     return found
@@ -274,7 +238,7 @@ def _vocabularies(connection: Connection) -> Mapping[str, Vocabulary]:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """Which claims about a market are asked for; months are numbered as in `Claims`.
 
     Months from `first` to `last`, and those from `newest` on: how far the records go is to be seen from them.
@@ -285,7 +249,7 @@ class _Asked:
     as_of: date | None
     first: int | None = None
     last: int | None = None
-    newest: int | None = None
+    newest: int = 0
 
     def of(self, told: Told) -> Bools:
         """Which of the claims those are."""
@@ -294,7 +258,7 @@ class _Asked:
         if self.first is not None:
             rows &= claims.month >= self.first
         if self.last is not None:
-            rows &= (claims.month <= self.last) | (claims.month >= (self.newest or 0))
+            rows &= (claims.month <= self.last) | (claims.month >= self.newest)
         return rows
 
     def _about(self, claims: Claims) -> Bools:
@@ -303,6 +267,73 @@ class _Asked:
     def newest_month(self, told: Told) -> int:
         """The month of the newest claim, whenever it stood; 0 without any."""
         return int(told.claims.month[self._about(told.claims)].max(initial=0))
+
+
+Followed = TypeVar("Followed")
+
+
+@dataclass(frozen=True)
+class MarketClaims:
+    """The claims about one market that are asked for: taken out of all that was told when they are needed."""
+
+    told: Told
+    asked: Asked
+    identity: Hashable | None
+
+    @cached_property
+    def claims(self) -> Claims:
+        """The claims, series by series."""
+        return self.told.claims[self.asked.of(self.told)]
+
+    def follows(self, what: Hashable, work_out: Callable[[], Followed]) -> Followed:
+        """What follows from these claims alone: worked out once, and remembered for as long as they are."""
+        if self.identity is None:
+            return work_out()
+        return MEMORY.recall((self.identity, self.asked, what), work_out)
+
+    @property
+    def latest(self) -> Mapping[str, int]:
+        """The sources that have a claim, each with the day since 1970-01-01 on which its latest became known."""
+
+        def work_out() -> Mapping[str, int]:
+            days = self.claims.known_from
+            return MappingProxyType({slug: int(days[rows].max()) for slug, rows in self.claims.source.rows().items()})
+
+        return self.follows("latest", work_out)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Claims by market with where they come from; markets without any are not there.
+
+    `as_of` is the day as known on which they are given, None for now; `remarks` is what their publishers say about
+    records of these markets, by evidence_id.
+    """
+
+    markets: Mapping[str, MarketClaims]
+    citations: tuple[Citation, ...]
+    as_of: date | None
+    remarks: Mapping[int, str]
+
+    @cached_property
+    def claims(self) -> Claims:
+        """The claims of all markets, one market after another."""
+        return Claims.joined([of.claims for of in self.markets.values()] or [Claims.none()])
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The same as a tidy frame: one row a claim, with the columns of `Claims`, words as categories."""
+        return self.claims.frame()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The slugs that the codes of the claims' sources stand for."""
+        return next((of.told.claims.source.listed for of in self.markets.values()), Vocabulary())
+
+    def warnings(self, evidence_ids: Ints) -> tuple[str, ...]:
+        """What the publishers say about some claims, by their evidence, what concerns most of the records first."""
+        said = Counter(self.remarks[n] for n in np.unique(evidence_ids).tolist() if n in self.remarks)
+        return tuple(remark for remark, _ in sorted(said.items(), key=lambda item: (-item[1], item[0])))
 
 
 def sales_figures(
@@ -324,7 +355,7 @@ def sales_figures(
     to be seen from them.
     """
     of = told(connection, markets, scope=scope)
-    asked = _Asked(
+    asked = Asked(
         bases=tuple(sorted(bases)),
         powertrains=tuple(sorted(powertrains)),
         as_of=as_of,
@@ -335,12 +366,12 @@ def sales_figures(
         newest = max((asked.newest_month(each) for each in of.values()), default=0)
         newest = min(newest, _month_of(as_of)) if as_of else newest
         asked = replace(asked, newest=newest - newest % 12 - 12)
-    found = each_remembered(
-        connection,
-        {market: (sales_figures, market, scope, asked) for market in sorted(of)},
-        lambda missing: {market: of[market].claims[asked.of(of[market])] for market in missing},
-    )
-    found = {market: claims for market, claims in found.items() if len(claims)}
+    data = identity(connection)
+    every = {
+        market: MarketClaims(told=of[market], asked=asked, identity=data and (data, market, scope))
+        for market in sorted(of)
+    }
+    found = {market: each for market, each in every.items() if each.latest}
     files = {
         (slug, file)
         for each in of.values()
@@ -349,7 +380,7 @@ def sales_figures(
     }
     return Dataset(
         markets=found,
-        citations=_citations(connection, files, found.values(), as_of=as_of),
+        citations=_citations(connection, files, [each.latest for each in found.values()], as_of=as_of),
         as_of=as_of,
         remarks={n: remark for market in found for n, remark in of[market].remarks.items()},
     )
@@ -694,14 +725,20 @@ def _cited(row: Any) -> Citation:
 
 
 def _citations(
-    connection: Connection, files: Collection[tuple[str, str]], claims: Iterable[Claims], *, as_of: date | None
+    connection: Connection,
+    files: Collection[tuple[str, str]],
+    told_on: Iterable[Mapping[str, int]],
+    *,
+    as_of: date | None,
 ) -> tuple[Citation, ...]:
-    """The sources of some claims, each as of the latest of the files that was known on the day."""
+    """The sources of some claims, each as of the latest of the files that was known on the day.
+
+    `told_on` has for each market the day since 1970-01-01 on which the latest claim of each source became known.
+    """
     latest: dict[str, int] = {}
-    for part in claims:
-        for slug in part.sources:
-            known_from = int(part.known_from[part.source.are(slug)].max())
-            latest[slug] = max(latest.get(slug, 0), known_from)
+    for of_market in told_on:
+        for slug, day in of_market.items():
+            latest[slug] = max(latest.get(slug, 0), day)
     known = _sources(connection)
     read: dict[str, date] = {}
     own = {slug for slug, file in files if known.files.get((slug, file), ((), False))[1]}

@@ -25,12 +25,11 @@ from dashboard.comparability import check_names
 from dashboard.metrics import records
 from dashboard.precedence import PUBLISHED_AS, OfMarket
 from dashboard.sales_lines import month_number, month_start
-from dashboard.selection import BasisChoice, Incomparable, Measure, NotPublished, Selection
+from dashboard.selection import BasisChoice, Incomparable, Measure, NotPublished, PowertrainChoice, Selection
 from dashboard.style import Figure, Look, Theme
 from db import Connection, queries
 from db.claims import Claims, Ints
-from db.memory import follows
-from db.queries import Citation, Dataset, Nouns
+from db.queries import Citation, Dataset, MarketClaims, Nouns
 from db.vocabulary import ALL, OTHER, Grain
 
 DRAWN = 30
@@ -233,8 +232,8 @@ def _nothing(connection: Connection, selection: Selection, nouns: Nouns) -> NotP
 
 def _coverage(dataset: Dataset, selection: Selection, nouns: Nouns) -> Coverage:
     markets = []
-    for code, claims in dataset.markets.items():
-        published = _cells(claims, selection, dataset.citations)
+    for code, of_market in dataset.markets.items():
+        published = _published(of_market, selection.powertrain, dataset.citations)
         cells = [cell for cell in in_periods(published, selection.grain) if _in_range(cell, selection)]
         if cells:
             markets.append(
@@ -253,16 +252,6 @@ def _coverage(dataset: Dataset, selection: Selection, nouns: Nouns) -> Coverage:
     )
 
 
-def _cells(claims: Claims, selection: Selection, citations: Sequence[Citation]) -> tuple[Cell, ...]:
-    """A cell for each published period of a market; remembered with the claims."""
-    cited = [citation for citation in citations if citation.slug in claims.sources]
-    weighed = tuple((citation.slug, citation.precedence, citation.states) for citation in cited)
-    return follows(
-        (_cells, claims, selection.powertrain, weighed),
-        lambda: tuple(_published(precedence.of_market(claims, selection.powertrain, cited))),
-    )
-
-
 def _next_due(published: Sequence[Cell], citations: Sequence[Citation]) -> date:
     """The day by which the period after the last one that is published usually has been stated."""
     last = max(published, key=lambda cell: (cell.end, -cell.months))
@@ -277,8 +266,16 @@ def _in_range(cell: Cell, selection: Selection) -> bool:
     return since <= cell.start and cell.end - 1 <= until
 
 
-def _published(of: OfMarket) -> list[Cell]:
+def _published(claimed: MarketClaims, powertrain: PowertrainChoice, citations: Sequence[Citation]) -> tuple[Cell, ...]:
     """A cell for each record as it is published; makers' own figures in the months that no record tells."""
+
+    def work_out() -> tuple[Cell, ...]:
+        return tuple(_cells(precedence.of_market(claimed.claims, powertrain, citations)))
+
+    return claimed.follows((_published, powertrain), work_out)
+
+
+def _cells(of: OfMarket) -> list[Cell]:
     told = records(of.records, by="maker", entities=())
     slugs = of.records.source.listed
     makers, models = _names(of.records, told.start)

@@ -250,7 +250,7 @@ class Map:
     selection: Selection
     tiles: tuple[Tile, ...]
     without: dict[str, str]
-    names: dict[str, str]
+    names: Mapping[str, str]
 
     @property
     def countries(self) -> tuple[Tile, ...]:
