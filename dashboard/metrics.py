@@ -171,7 +171,7 @@ def panel(of: Records, *, grain: str, window: int | str) -> Panel:
     that published ones fill exactly have a figure, and a window over a period without a split has none for entities.
     """
     length = GRAIN_MONTHS[grain]
-    if not len(of.start):
+    if not len(of.start) or of.months.min() > length:
         return _empty(of.entities, grain)
     first = int(of.start.min())
     labels = np.arange(first - first % length, int((of.start + of.months).max()), length, dtype=np.int64)

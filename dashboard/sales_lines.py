@@ -21,6 +21,7 @@ from dashboard.comparability import HEADLINE_BASES, check_names, check_sales, is
 from dashboard.metrics import (
     Entity,
     Panel,
+    Records,
     added,
     at,
     growth,
@@ -353,18 +354,34 @@ def figures_asked_for(
 
     Where a refusal leads is not followed: that is for a chart which has to try for itself what it draws.
     """
+    found = figures_if_any(connection, selection, measures=measures, scope=scope)
+    if found is None:
+        # What there is instead may lie outside of the range.
+        dataset = _claimed(connection, selection, scope=scope)
+        raise _unanswered(connection, dataset, selection, queries.nouns(connection, as_of=selection.as_of))
+    return found
+
+
+def figures_if_any(
+    connection: Connection,
+    selection: Selection,
+    *,
+    measures: tuple[Measure, ...],
+    scope: VehicleScope = VehicleScope.PASSENGER_CAR,
+) -> MarketFigures | None:
+    """The figures of a selection; None where no figure answers, for a chart to which it does not matter why.
+
+    What cannot be compared is refused as by `market_figures`.
+    """
     nouns = queries.nouns(connection, as_of=selection.as_of)
     check_names(selection, nouns)
     published = queries.published(connection, markets=selection.market, scope=scope)
     check_sales(selection, nouns, published, measures=measures)
-    first = _first_wanted(selection)
-    dataset = _claimed(connection, selection, scope=scope, first=first, last=selection.until)
+    first, last = _first_wanted(selection), _last_wanted(selection)
+    dataset = _claimed(connection, selection, scope=scope, first=first, last=last)
     found = _found(dataset, selection, nouns)
     if not found.lines:
-        if first or selection.until:
-            # What there is instead may lie outside of the range.
-            dataset = _claimed(connection, selection, scope=scope)
-        raise _unanswered(connection, dataset, selection, nouns)
+        return None
     behind = int(np.bitwise_or.reduce([np.bitwise_or.reduce(line.sources) for line in found.lines]))
     slugs = [slug for n, slug in enumerate(dataset.sources) if behind >> n & 1]
     dataset = replace(dataset, citations=tuple(cited for cited in dataset.citations if cited.slug in slugs))
@@ -412,6 +429,15 @@ def _first_wanted(selection: Selection) -> date | None:
         return None
     spans = months_behind(selection, month_number(selection.since))
     return month_start(spans[0].start).replace(month=1)
+
+
+def _last_wanted(selection: Selection) -> date | None:
+    """The last day of which the figures may be taken up, or None where later ones change nothing within the range.
+
+    Which makers' headlines there are, and which sources tell powertrains apart, is to be seen within the range alone.
+    """
+    is_chosen = selection.basis is BasisChoice.REPORTED or selection.by is By.POWERTRAIN
+    return selection.until if is_chosen else None
 
 
 def _powertrains(selection: Selection) -> list[str]:
@@ -526,24 +552,20 @@ class _Claims:
         """A market's cars of a powertrain over time, in the grain and window of a selection: all, and of entities."""
         # All cars cap what a maker can hide in the rest; nobody can hide where nobody is asked for.
         has_caps = entities and powertrain is not PowertrainChoice.ALL
-        grain, window = selection.grain.value, _window(selection)
 
-        def work_out() -> Panel:
-            stated = records(
+        def work_out() -> Records:
+            return records(
                 self.of(market, powertrain).records,
                 by=by,
                 entities=entities,
                 all_cars=self.of(market, PowertrainChoice.ALL).records if has_caps else None,
                 members=members,
             )
-            return panel(stated, grain=grain, window=window)
 
         # Who belongs to a group is not told by the claims.
-        return (
-            work_out()
-            if members
-            else self._follows(market, ("panel", powertrain, by, tuple(entities), grain, window), work_out)
-        )
+        what = ("records", powertrain, by, tuple(entities))
+        stated = work_out() if members else self._follows(market, what, work_out)
+        return panel(stated, grain=selection.grain.value, window=_window(selection))
 
     def ranks(self, claims: Claims) -> list[int]:
         """The precedence of the sources of some claims, by code."""
@@ -612,14 +634,15 @@ def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
     if not len(start):
         return nothing
     lines: list[Line] = []
+    told = [(label, units, whole) for label, units, whole in panels if len(units.start)]
     if selection.by is By.MARKET and not selection.makers:
         everywhere = None if is_within_market(selection) else added([whole for _, _, whole in panels])
-        for label, of_label, whole in panels:
+        for label, of_label, whole in told:
             lines.append(_market_line(label, of_label, everywhere or whole, start, selection, nouns))
     elif selection.by is By.POWERTRAIN:
-        lines = [_part_line(part, of_part, whole, start, selection) for part, of_part, whole in panels]
+        lines = [_part_line(part, of_part, whole, start, selection) for part, of_part, whole in told]
     else:
-        for label, of_label, whole in panels:
+        for label, of_label, whole in told:
             lines += _entity_lines(label, of_label, whole, start, selection, nouns)
     if selection.measure is Measure.GROWTH:
         lines = _without_part_years(lines, start, dataset, selection, reach)

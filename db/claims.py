@@ -96,10 +96,13 @@ class Words:
         return {self.listed[code]: rows for code, rows in zip(present.tolist(), of_each, strict=False)}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(init=False, eq=False, repr=False)
 class Claims:
     """Claims (N) as `queries.sales_figures` gives them: `month` is a period's first as year * 12 + month - 1, `units`
-    are cars, `known_from` is in days since 1970-01-01."""
+    are cars, `known_from` is in days since 1970-01-01.
+
+    Some of the rows of others take a column from these when it is looked at: most measures look at few.
+    """
 
     source: Words
     basis: Words
@@ -112,6 +115,27 @@ class Claims:
     units: Floats
     known_from: Ints
     evidence_id: Ints
+
+    def __init__(self, **columns: Any) -> None:
+        self.__dict__ |= columns
+        self._others: tuple[Claims, Ints] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        others = self.__dict__.get("_others")
+        if others is None or name not in _COLUMNS:
+            raise AttributeError(name)
+        whole, rows = others
+        column = self.__dict__[name] = getattr(whole, name)[rows]
+        return column
+
+    def __getitem__(self, rows: Bools | Ints | slice) -> Claims:
+        places = np.arange(len(self))[rows]
+        some = Claims()
+        some._others = (self, places) if self._others is None else (self._others[0], self._others[1][places])
+        return some
+
+    def __len__(self) -> int:
+        return len(self.month) if self._others is None else len(self._others[1])
 
     @classmethod
     def of(cls, frame: pd.DataFrame) -> Self:
@@ -132,6 +156,10 @@ class Claims:
         columns: dict[str, Any] = dict.fromkeys(_COLUMNS[:7], Words(nothing, Vocabulary()))
         columns |= dict.fromkeys(_COLUMNS[7:], nothing) | {"units": nothing.astype(np.float64)}
         return cls(**columns)
+
+    def by_themselves(self) -> Claims:
+        """The same claims with all columns, apart from those of others that they are some of."""
+        return Claims(**{name: getattr(self, name) for name in _COLUMNS})
 
     @classmethod
     def joined(cls, parts: Sequence[Claims]) -> Claims:
@@ -154,12 +182,6 @@ class Claims:
                 column = column.categories()
             columns[name] = column
         return pd.DataFrame(columns)
-
-    def __len__(self) -> int:
-        return len(self.month)
-
-    def __getitem__(self, rows: Bools | Ints | slice) -> Claims:
-        return Claims(**{name: getattr(self, name)[rows] for name in _COLUMNS})
 
     @cached_property
     def months(self) -> Ints:

@@ -95,7 +95,7 @@ class Memory:
 MEMORY = Memory(BYTES)
 """The memory of this process."""
 
-_identities: WeakKeyDictionary[Any, tuple[Any, str | None]] = WeakKeyDictionary()
+_identities: WeakKeyDictionary[Any, tuple[str, str | None]] = WeakKeyDictionary()
 _identities_lock = Lock()
 
 
@@ -127,14 +127,17 @@ def identity(connection: Connection) -> Hashable | None:
         known = _identities.get(begun) if begun else None
     if known is None:
         # What is read first begins the transaction, and all that it reads later is as old as that.
-        known = connection.engine.url, store.identity(connection)
+        known = str(connection.engine.url), store.identity(connection)
         with _identities_lock:
             _identities[connection.get_transaction()] = known
     return None if known[1] is None else known
 
 
 def _closed(value: Any) -> int:
-    """Make all arrays of a value read-only; about how many bytes it takes."""
+    """Make all arrays of a value read-only; about how many bytes it takes.
+
+    Arrays are in dataclasses and mappings. What is in a tuple or a set is taken to be as large as its first member.
+    """
     if isinstance(value, np.ndarray):
         value.setflags(write=False)
         return value.nbytes
@@ -144,7 +147,7 @@ def _closed(value: Any) -> int:
     if is_dataclass(value):
         return 64 + sum(_closed(getattr(value, field.name)) for field in fields(value))
     if isinstance(value, Mapping):
-        return 64 + sum(100 + _closed(key) + _closed(item) for key, item in value.items())
-    if type(value) in (tuple, frozenset):
-        return getsizeof(value) + sum(map(_closed, value))
+        return 64 + sum(100 + _closed(item) for item in value.values())
+    if isinstance(value, (tuple, frozenset)) and value:
+        return getsizeof(value) + len(value) * _closed(next(iter(value)))
     return getsizeof(value)

@@ -102,13 +102,28 @@ def nouns(connection: Connection, *, as_of: date | None = None) -> Nouns:
     return remembered(connection, (nouns, as_of), lambda: _nouns(connection, as_of))
 
 
-def _nouns(connection: Connection, as_of: date | None) -> Nouns:
+def _names(connection: Connection) -> Nouns:
+    """The markets, makers and models, without groups."""
     with_figures = select(series.c.market).distinct()
     markets = connection.execute(
         select(market.c.code, market.c.name, market.c.adjective, market.c.kind).where(market.c.code.in_(with_figures))
     ).all()
     makers = dict(connection.execute(select(maker.c.slug, maker.c.name)).tuples().all())
     models = connection.execute(select(model_table.c.slug, model_table.c.maker, model_table.c.name)).all()
+    return Nouns(
+        markets=MappingProxyType({code: name for code, name, _, _ in markets}),
+        adjectives=MappingProxyType({code: adjective for code, _, adjective, _ in markets}),
+        regions=frozenset(code for code, _, _, kind in markets if kind == "region"),
+        makers=MappingProxyType({slug: name for slug, name in makers.items() if slug not in (ALL, OTHER)}),
+        models=MappingProxyType({slug: name for slug, _, name in models if slug not in (ALL, OTHER)}),
+        model_makers=MappingProxyType({slug: of for slug, of, _ in models if slug not in (ALL, OTHER)}),
+        groups=MappingProxyType({}),
+        members=MappingProxyType({}),
+    )
+
+
+def _nouns(connection: Connection, as_of: date | None) -> Nouns:
+    names = remembered(connection, (_names,), lambda: _names(connection))
     groups: dict[str, str] = {}
     memberships: dict[str, list[Membership]] = {}
     told_by: dict[str, int] = {}
@@ -131,13 +146,8 @@ def _nouns(connection: Connection, as_of: date | None) -> Nouns:
             first, end = (day.year * 12 + day.month - 1 for day in (valid_from, valid_to))
             memberships.setdefault(slug, []).append(Membership(maker=of, first=first, end=end))
     members = {slug: tuple(sorted({of.maker for of in belonging})) for slug, belonging in memberships.items()}
-    return Nouns(
-        markets=MappingProxyType({code: name for code, name, _, _ in markets}),
-        adjectives=MappingProxyType({code: adjective for code, _, adjective, _ in markets}),
-        regions=frozenset(code for code, _, _, kind in markets if kind == "region"),
-        makers=MappingProxyType({slug: name for slug, name in makers.items() if slug not in (ALL, OTHER)}),
-        models=MappingProxyType({slug: name for slug, _, name in models if slug not in (ALL, OTHER)}),
-        model_makers=MappingProxyType({slug: of for slug, of, _ in models if slug not in (ALL, OTHER)}),
+    return replace(
+        names,
         groups=MappingProxyType(groups),
         members=MappingProxyType(members),
         memberships=MappingProxyType({slug: tuple(of) for slug, of in memberships.items()}),
@@ -205,7 +215,7 @@ def _told(connection: Connection, markets: Sequence[str], scope: VehicleScope) -
         own = of_market.get(code, nothing)
         evidences = np.unique(claims.evidence_id[own]).tolist()
         found[code] = Told(
-            claims=claims[own],
+            claims=claims[own].by_themselves(),
             known_to=known_to[own],
             file=file[own],
             told_by=told_by[code],

@@ -40,6 +40,7 @@ from dashboard.sales_lines import (
     Line,
     MarketFigures,
     figures_asked_for,
+    figures_if_any,
     maker_name,
     month_number,
     month_start,
@@ -354,25 +355,18 @@ def _map(connection: Connection, selection: Selection, nouns: Nouns, *, today: d
     refusals = unanswering(connection, replace(asked, window=Window.NONE), nouns, measures=MEASURES)
     left = [code for code in codes if code not in refusals]
     tiles: list[Tile] = []
-    refused: Refusal | None = None
-    least = selection.grain
-    for grain in Grain:
-        if not left or grain.months < least.months:
-            continue
-        end = selection.until or selection.as_of or today
-        try:
-            figures = figures_asked_for(connection, _in_grain(asked, left, grain, end=end), measures=MEASURES)
-        except Refusal as nothing:
-            refused = refused or nothing
-            # What a refusal says there is instead is not asked again.
-            least = nothing.nearest.grain if nothing.nearest else grain
+    end = selection.until or selection.as_of or today
+    in_grains = [_in_grain(asked, left, grain, end=end) for grain in Grain if grain.months >= selection.grain.months]
+    for in_grain in in_grains if left else []:
+        figures = figures_if_any(connection, replace(in_grain, market=tuple(left)), measures=MEASURES) if left else None
+        if figures is None:
             continue
         found = list(_tiles(figures, nouns))
         tiles += found
         left = [code for code in left if code not in {tile.code for tile in found}]
     if not tiles:
-        if refused:
-            raise refused
+        if left:
+            figures_asked_for(connection, in_grains[0], measures=MEASURES)
         if not refusals:
             raise NotPublished("no figures are loaded; run 'python -m etl load'")
         first = next(iter(refusals.values()))

@@ -41,7 +41,15 @@ from dashboard.charts.market_words import (
 from dashboard.charts.whole_market import answered
 from dashboard.comparability import is_of_totals, is_within_market
 from dashboard.metrics import ShareParts, at, gap, share_parts
-from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, maker_name, month_number, month_start
+from dashboard.sales_lines import (
+    Line,
+    MarketFigures,
+    figures_asked_for,
+    figures_if_any,
+    maker_name,
+    month_number,
+    month_start,
+)
 from dashboard.selection import (
     BasisChoice,
     By,
@@ -244,8 +252,10 @@ def _compared(connection: Connection, selection: Selection, *, today: date) -> t
 
 def _shares(connection: Connection, selection: Selection, *, since: date | None) -> MarketFigures | None:
     """The shares from a month on; None where there are none since then and there may be before."""
+    asked = replace(selection, measure=Measure.SHARE, since=since)
     try:
-        asked = replace(selection, measure=Measure.SHARE, since=since)
+        if since:
+            return figures_if_any(connection, asked, measures=(Measure.SHARE,))
         return figures_asked_for(connection, asked, measures=(Measure.SHARE,))
     except Refusal as refused:
         if since and isinstance(refused, NotPublished):
