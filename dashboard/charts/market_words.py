@@ -267,7 +267,8 @@ def marked_text(line: Line, at: int, selection: Selection) -> str:
         return plain
     if not line.named[at]:
         return f"≤{value_text(high, selection.measure)}"
-    return f"≥{plain}" if is_open(line, selection.measure, at) else plain
+    # Of a share both ends are printed to a tenth of a point: where these differ the lower one is not the figure.
+    return f"≥{plain}" if selection.measure is Measure.SHARE or is_open(line, selection.measure, at) else plain
 
 
 def is_open(line: Line, measure: Measure, at: int = -1) -> bool:

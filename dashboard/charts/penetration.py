@@ -23,6 +23,7 @@ from dashboard.comparability import check_names, check_sales
 from dashboard.metrics import pooled_share
 from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, month_number, month_start, way_on
 from dashboard.selection import (
+    BasisChoice,
     By,
     Measure,
     NotPublished,
@@ -118,10 +119,11 @@ def _plainer(selection: Selection) -> Iterable[Selection]:
     yield plain
     for grain in (Grain.QUARTER, Grain.YEAR):
         yield replace(plain, grain=grain, window=Window.NONE, since=None, until=None)
-    for powertrain in (PowertrainChoice.BEV, PowertrainChoice.NEV):
-        electric = replace(plain, powertrain=powertrain, window=Window.NONE, since=None, until=None, makers=())
-        for grain in Grain:
-            yield replace(electric, grain=grain)
+    total = replace(plain, window=Window.NONE, since=None, until=None, makers=())
+    for basis in dict.fromkeys((selection.basis, BasisChoice.REGISTRATION)):
+        for powertrain in (PowertrainChoice.BEV, PowertrainChoice.NEV):
+            for grain in Grain:
+                yield replace(total, basis=basis, powertrain=powertrain, grain=grain)
     yield replace(DEFAULTS, as_of=selection.as_of)
     yield DEFAULTS
 

@@ -119,6 +119,11 @@ def _edited(
         except InvalidSelection as error:
             typed, invalid = urlencode([(name, value)]), error
     query = page.query(query, at_first, selection)
+    if "market" in shown and not shown["market"]:
+        # An emptied box of markets is each chart's own choice again, with what that chart counts there.
+        own = ["market", *(["basis"] if selection.basis is chart.defaults.basis else [])]
+        for name in own:
+            query = _without(query, name)
     if typed:
         query = "&".join(part for part in (query, typed) if part)
     return query, selection, invalid
