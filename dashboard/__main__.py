@@ -7,18 +7,28 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import date
 from importlib import import_module
-from threading import Thread
+from threading import Condition, Thread
+from time import sleep
 from typing import Any, NoReturn
 
 from flask import Flask
 
 from dashboard import plotly_bundle
 from dashboard.app import create_app
-from db.store import DEFAULT_URL, StoreError, open_engine, ready
+from dashboard.pages import PAGES, board
+from dashboard.pages.page import Site
+from db import Engine
+from db.store import DEFAULT_URL, StoreError, explained, identity, open_engine, ready
 
 WORKERS = 2
 THREADS = 4
+
+LOOK_SECONDS = 15
+"""How often a worker looks whether other data were loaded, to have read them before somebody asks."""
 
 
 def main() -> None:
@@ -36,6 +46,8 @@ def main() -> None:
         _fail(str(error))
     _check_free(host, port)
     server = create_app(engine, address=os.environ.get("PUBLIC_URL", "").rstrip("/")).server
+    idle = Idle(server.wsgi_app)
+    server.wsgi_app = idle
     plotly_bundle.script()
     # What is there now stays: the collector need not walk it again in the middle of a request.
     gc.collect()
@@ -44,9 +56,9 @@ def main() -> None:
     engine.dispose()
     print(f"EV Market is on http://{host}:{port} (Ctrl-C ends it)", flush=True)
     if sys.platform == "win32":
-        _serve_by_waitress(server, host=host, port=port)
+        _serve_by_waitress(server, lambda: _begin_ahead(engine, idle), host=host, port=port)
     else:
-        _serve_by_gunicorn(server, host=host, port=port)
+        _serve_by_gunicorn(server, lambda: _begin_ahead(engine, idle), host=host, port=port)
 
 
 def _check_free(host: str, port: int) -> None:
@@ -61,7 +73,7 @@ def _check_free(host: str, port: int) -> None:
         _fail(f"{host}:{port} cannot be served ({reason}); choose another with PORT=8051 or HOST")
 
 
-def _serve_by_gunicorn(server: Flask, *, host: str, port: int) -> None:
+def _serve_by_gunicorn(server: Flask, begin: Callable[[], None], *, host: str, port: int) -> None:
     from gunicorn.app.base import BaseApplication
 
     class Served(BaseApplication):  # type: ignore[misc]
@@ -74,7 +86,7 @@ def _serve_by_gunicorn(server: Flask, *, host: str, port: int) -> None:
                 "preload_app": True,
                 "timeout": 120,
                 "loglevel": "warning",
-                "post_worker_init": lambda _worker: _import_ahead(),
+                "post_worker_init": lambda _worker: begin(),
             }
             for name, value in settings.items():
                 self.cfg.set(name, value)
@@ -85,16 +97,59 @@ def _serve_by_gunicorn(server: Flask, *, host: str, port: int) -> None:
     Served().run()
 
 
-def _serve_by_waitress(server: Flask, *, host: str, port: int) -> None:
+def _serve_by_waitress(server: Flask, begin: Callable[[], None], *, host: str, port: int) -> None:
     from waitress import serve  # type: ignore[import-untyped]
 
-    _import_ahead()
+    begin()
     serve(server, host=host, port=port, threads=WORKERS * THREADS)
 
 
-def _import_ahead() -> None:
-    """Import in the background what takes seconds and one chart needs, so that nobody who asks for it waits."""
-    Thread(target=import_module, args=("statsmodels.tsa.seasonal",), daemon=True).start()
+class Idle:
+    """A WSGI app that knows whether a request is under way."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+        self._under_way = 0
+        self._changed = Condition()
+
+    def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:
+        """Answer a request."""
+        with self._changed:
+            self._under_way += 1
+        try:
+            return self._app(environ, start_response)
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
+    def wait(self) -> None:
+        """Wait until no request is under way."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._under_way)
+
+
+def _begin_ahead(engine: Engine, idle: Idle) -> None:
+    Thread(target=_ahead, args=(engine, idle), daemon=True).start()
+
+
+def _ahead(engine: Engine, idle: Idle) -> None:
+    """Do in the background, while nobody asks, what those who ask would wait for.
+
+    What takes seconds to import and one chart needs; and the figures of all markets, again whenever others are loaded.
+    """
+    import_module("statsmodels.tsa.seasonal")
+    site = Site(engine=engine, address="", today=date.today)
+    read = None
+    while True:
+        with suppress(StoreError):
+            with explained(engine), engine.connect() as connection:
+                found = identity(connection)
+            if found != read:
+                for _ in board.answers_ahead(site, PAGES):
+                    idle.wait()
+                read = found
+        sleep(LOOK_SECONDS)
 
 
 def _fail(message: str) -> NoReturn:

@@ -55,7 +55,7 @@ def check_names(selection: Selection, nouns: Nouns) -> None:
     for code in selection.market:
         if code not in nouns.markets:
             raise InvalidSelection(f"market={code} has no figures", name="market", valid=tuple(sorted(nouns.markets)))
-    known = nouns.makers | nouns.groups if selection.by is By.GROUP else nouns.makers
+    known = {**nouns.makers, **nouns.groups} if selection.by is By.GROUP else nouns.makers
     for slug in selection.makers:
         if slug not in known:
             raise InvalidSelection(f"makers={slug} is unknown", name="makers", valid=tuple(sorted(known)))

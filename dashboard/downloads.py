@@ -24,13 +24,13 @@ import pandas as pd
 from dashboard import pictures, style
 from dashboard.charts import chart as chart_of
 from dashboard.charts.chart import Chart, Reading, source_line
-from dashboard.claims import GRAIN_MONTHS
 from dashboard.pictures import PictureError
 from dashboard.precedence import PUBLISHED_AS
 from dashboard.sales_lines import months_behind
 from dashboard.selection import InvalidSelection, PowertrainChoice, Refusal, Selection, Window
 from dashboard.style import Figure, Look
 from db import queries
+from db.claims import GRAIN_MONTHS
 from db.store import StoreError, explained, ready
 from db.vocabulary import ALL, Grain
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from dashboard.claims import Bools, Floats, Ints
+from db.claims import Bools, Floats, Ints
 
 BEFORE: Final = 3
 AFTER: Final = 6

@@ -19,12 +19,11 @@ import numpy as np
 import pandas as pd
 
 from dashboard import style
-from dashboard.claims import GRAIN_MONTHS
 from dashboard.revisions import renames, under_latest_names
 from dashboard.selection import Selection
 from db import Connection, changes
 from db.changes import CELL, FirstRead, Overdue
-from db.vintages import STANDING
+from db.claims import GRAIN_MONTHS, STANDING
 from db.vocabulary import ALL, OTHER, AttachBasis, Powertrain, States, VehicleScope, Word
 
 HEADLINE_MAKERS: Final = ("byd", "tesla")

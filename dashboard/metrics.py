@@ -20,10 +20,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dashboard.claims import GRAIN_MONTHS, Bools, Claims, Floats, Ints, Words
+from db.claims import GRAIN_MONTHS, Bools, Claims, Floats, Ints, Words
 from db.queries import Membership
 from db.vocabulary import ALL, OTHER
 
@@ -169,33 +171,34 @@ def panel(of: Records, *, grain: str, window: int | str) -> Panel:
     that published ones fill exactly have a figure, and a window over a period without a split has none for entities.
     """
     length = GRAIN_MONTHS[grain]
-    if not len(of.start):
+    if not len(of.start) or of.months.min() > length:
         return _empty(of.entities, grain)
     first = int(of.start.min())
     labels = np.arange(first - first % length, int((of.start + of.months).max()), length, dtype=np.int64)
-    ends = labels + length
     opening = window_opening(labels, grain=grain, window=window)
-    sums = _Spans(of)
-    shown = sums.filled(labels, ends) & sums.filled(opening, ends)
-    labels, ends, opening = labels[shown], ends[shown], opening[shown]
-    whole = sums.count(~of.split, opening, ends) == 0
+    shown = _Spans(of, labels, labels + length).filled
+    if window != "grain":
+        shown &= _Spans(of, opening, labels + length).filled
+    labels, opening = labels[shown], opening[shown]
+    spans = _Spans(of, opening, labels + length)
+    whole = ~spans.have(~of.split)
     gap = np.where(whole, 0.0, np.nan)[:, None]
     absent = np.isnan(of.low) & of.split[:, None]  # a group before it was formed, or after
     if absent.any():
-        gap = np.where(sums.count(absent, opening, ends) > 0, np.nan, gap)
-    rest = sums.add(of.rest, opening, ends)
+        gap = np.where(spans.have(absent), np.nan, gap)
+    rest = spans.add(of.rest)
     return Panel(
         entities=of.entities,
         grain=grain,
         start=labels,
-        low=sums.add(np.nan_to_num(of.low), opening, ends) + gap,
-        high=sums.add(np.nan_to_num(of.high), opening, ends) + gap,
-        named=sums.count(of.named, opening, ends) > 0,
+        low=spans.add(np.nan_to_num(of.low)) + gap,
+        high=spans.add(np.nan_to_num(of.high)) + gap,
+        named=spans.have(of.named),
         split=whole,
         rest=np.where(whole & (rest > 0), rest, np.nan),
-        total=sums.add(of.total, opening, ends),
-        known=sums.latest(of.known, opening, ends),
-        sources=sums.any_of(of.sources, opening, ends),
+        total=spans.add(of.total),
+        known=spans.latest(of.known),
+        sources=spans.any_of(of.sources),
     )
 
 
@@ -782,45 +785,44 @@ def _model_bounds(
 
 
 class _Spans:
-    """Sums over spans of calendar months, of published periods that fill them exactly."""
+    """Sums over spans of calendar months (L), from `opening` to before `ends`, of the published periods in them."""
 
-    def __init__(self, of: Records) -> None:
-        self._start = of.start
-        self._end = of.start + of.months
-        self._filled_months = np.concatenate([[0], np.cumsum(of.months)])
-
-    def _bounds(self, opening: Ints, ends: Ints) -> tuple[Ints, Ints]:
-        return np.searchsorted(self._start, opening), np.searchsorted(self._end, ends, side="right")
-
-    def filled(self, opening: Ints, ends: Ints) -> Bools:
+    def __init__(self, of: Records, opening: Ints, ends: Ints) -> None:
+        end = of.start + of.months
+        self._first, self._last = np.searchsorted(of.start, opening), np.searchsorted(end, ends, side="right")
+        months = np.concatenate([[0], np.cumsum(of.months)])
+        begins = of.start[np.minimum(self._first, len(of.start) - 1)] == opening
+        ends_there = end[np.maximum(self._last - 1, 0)] == ends
+        filled = months[self._last] - months[np.minimum(self._first, self._last)]
+        self.filled: Bools = np.asarray(begins & ends_there & (self._first < self._last) & (filled == ends - opening))
         """Whether published periods begin and end with the span and leave no month out."""
-        first, last = self._bounds(opening, ends)
-        begins = self._start[np.minimum(first, len(self._start) - 1)] == opening
-        ends_there = self._end[np.maximum(last - 1, 0)] == ends
-        months = self._filled_months[last] - self._filled_months[np.minimum(first, last)]
-        return np.asarray(begins & ends_there & (first < last) & (months == ends - opening))
 
-    def add(self, values: Floats, opening: Ints, ends: Ints) -> Floats:
+    def add(self, values: NDArray[Any]) -> NDArray[Any]:
         """The sum over each span; the first axis of `values` is the published period."""
-        first, last = self._bounds(opening, ends)
         running = np.concatenate([np.zeros_like(values[:1]), np.cumsum(values, axis=0)])
-        return np.asarray(running[last] - running[first])
+        return np.asarray(running[self._last] - running[self._first])
 
-    def count(self, flags: Bools, opening: Ints, ends: Ints) -> Floats:
-        """How many periods of each span have the flag."""
-        return self.add(flags.astype(np.float64), opening, ends)
+    def have(self, flags: Bools) -> Bools:
+        """Whether any period of each span has the flag."""
+        return np.asarray(self.add(flags.astype(np.int64)) > 0)
 
-    def latest(self, days: Ints, opening: Ints, ends: Ints) -> Ints:
-        """The latest day in each span."""
-        first, last = self._bounds(opening, ends)
-        return np.array([days[a:b].max() for a, b in zip(first, last, strict=True)], dtype=np.int64)
+    def latest(self, days: Ints) -> Ints:
+        """The latest day in each span, none of which is empty."""
+        return self._reduced(np.maximum, days)
 
-    def any_of(self, bits: Ints, opening: Ints, ends: Ints) -> Ints:
-        """The bits that are set anywhere in each span."""
-        if len(bits) and (bits == bits[0]).all():
-            return np.full(len(opening), bits[0], dtype=np.int64)
-        first, last = self._bounds(opening, ends)
-        return np.array([np.bitwise_or.reduce(bits[a:b]) for a, b in zip(first, last, strict=True)], dtype=np.int64)
+    def any_of(self, bits: Ints) -> Ints:
+        """The bits that are set anywhere in each span, none of which is empty."""
+        return self._reduced(np.bitwise_or, bits)
+
+    def _reduced(self, reduce: np.ufunc, values: Ints) -> Ints:
+        if not len(self._first):
+            return np.array([], dtype=np.int64)
+        if (values == values[0]).all():
+            return np.full(len(self._first), values[0], dtype=np.int64)
+        # Of every two bounds the first begins a span; what lies between two spans is passed over.
+        bounds = np.column_stack([self._first, self._last]).ravel()
+        padded = np.append(values, values[-1])
+        return np.asarray(reduce.reduceat(padded, bounds)[::2], dtype=np.int64)
 
 
 def _empty(entities: tuple[Entity, ...], grain: str, *, length: int = 0) -> Panel:

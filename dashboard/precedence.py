@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dashboard.claims import Claims, Ints, Words
 from dashboard.selection import PowertrainChoice
+from db.claims import Claims, Ints, Vocabulary, Words
 from db.queries import Citation
 from db.vocabulary import ALL, OTHER, Powertrain, States
 
@@ -118,7 +118,7 @@ def _of_powertrain(claims: Claims, choice: PowertrainChoice | Powertrain, states
     rows = some[first[kept]]
     return replace(
         rows,
-        powertrain=Words(np.zeros(len(rows), dtype=np.int64), (choice.value,)),
+        powertrain=Words(np.zeros(len(rows), dtype=np.int64), Vocabulary((choice.value,))),
         units=np.where(used, some.units[at], 0.0).sum(axis=1)[kept],
         known_from=np.where(used, some.known_from[at], 0).max(axis=1, initial=0)[kept],
         evidence_id=evidence[kept],
@@ -137,12 +137,17 @@ def _cells(claims: Claims) -> tuple[Ints, Ints]:
     return cell, record
 
 
+def _is_one(values: Ints) -> bool:
+    """Whether all values are the same."""
+    return not len(values) or bool((values == values[0]).all())
+
+
 def _without_overlap(claims: Claims, rank: Sequence[int]) -> Claims:
     """Every source's records of the months that no better one has a record of."""
     source, length, month = claims.source.codes, claims.months, claims.month
-    present = np.unique(source).tolist()
-    if len(present) < 2 and len(np.unique(length)) < 2:
+    if _is_one(source) and _is_one(length):
         return claims
+    present = np.unique(source).tolist()
     taken: set[int] = set()
     kept = np.zeros(len(claims), dtype=np.bool_)
     # Within a source the shorter periods come first: they say more.

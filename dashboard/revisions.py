@@ -18,16 +18,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from db.vintages import STANDING, TypicalRevision, Vintages, typical_size
+from db.claims import STANDING, Ints
+from db.vintages import TypicalRevision, Vintages, typical_size
 from db.vocabulary import ALL, OTHER, Word
 
 CERTAIN = 1e6
@@ -142,21 +144,52 @@ def _proves(olds: tuple[Name, ...], new: Name, cells: Cells, gained: Cells) -> b
 
 def _lost(claims: pd.DataFrame) -> dict[_Place, dict[Name, Cells]]:
     """By table and day, the cells of each name that are closed without a successor."""
-    key = [*RECORD, "maker", "model"]
-    following = claims[[*key, "known_from"]].rename(columns={"known_from": "known_to"})
-    closed = claims[claims["known_to"] < STANDING]
-    joined = closed.merge(following.assign(goes_on=True), on=[*key, "known_to"], how="left")
-    return _by_place(joined[joined["goes_on"].isna()], day="known_to")
+    opened, closed = _moments(claims)
+    is_closed = (claims["known_to"] < STANDING).to_numpy()
+    return _by_place(claims[is_closed & ~np.isin(closed, opened)], day="known_to")
 
 
 def _gained(claims: pd.DataFrame) -> dict[_Place, dict[Name, Cells]]:
     """By table and day, the cells of each name that come to a record that was there, and were not there before."""
-    key = [*RECORD, "maker", "model"]
-    published = claims.groupby(RECORD, observed=True)["known_from"].transform("min")
-    opened = claims[claims["known_from"] > published]
-    before = claims[[*key, "known_to"]].rename(columns={"known_to": "known_from"})
-    joined = opened.merge(before.assign(was_there=True), on=[*key, "known_from"], how="left")
-    return _by_place(joined[joined["was_there"].isna()], day="known_from")
+    opened, closed = _moments(claims)
+    came = claims["known_from"].to_numpy() > _published(claims)
+    return _by_place(claims[came & ~np.isin(opened, closed)], day="known_from")
+
+
+def _moments(claims: pd.DataFrame) -> tuple[Ints, Ints]:
+    """For each claim a number for its cell on the day on which it opened, and one on the day on which it closed."""
+    cell = _numbers(claims, [*RECORD, "maker", "model"]) * (STANDING + 1)
+    return cell + claims["known_from"].to_numpy(), cell + claims["known_to"].to_numpy()
+
+
+def _published(claims: pd.DataFrame) -> Ints:
+    """For each claim the day on which the first figure of its record became known."""
+    record = _places(claims, RECORD)
+    first = np.full(len(claims), STANDING, dtype=np.int64)
+    np.minimum.at(first, record, claims["known_from"].to_numpy())
+    return first[record]
+
+
+def _places(frame: pd.DataFrame, names: Sequence[str]) -> Ints:
+    """For each row the place of its values in some columns among all that there are, in their order."""
+    return np.unique(_numbers(frame, names), return_inverse=True)[1].astype(np.int64)
+
+
+def _numbers(frame: pd.DataFrame, names: Sequence[str]) -> Ints:
+    """One number for each row's values in some columns: equal for equal ones, and in their order.
+
+    Grouping by so many columns of categories takes ten times as long.
+    """
+    number = np.zeros(len(frame), dtype=np.int64)
+    for name in names:
+        column = frame[name]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            codes, count = column.cat.codes.to_numpy().astype(np.int64), len(column.cat.categories)
+        else:
+            codes, words = pd.factorize(column, sort=True)
+            count = len(words)
+        number = number * max(count, 1) + codes
+    return number
 
 
 def _by_place(cells: pd.DataFrame, *, day: str) -> dict[_Place, dict[Name, Cells]]:
@@ -173,19 +206,26 @@ def under_latest_names(claims: pd.DataFrame, proven: Iterable[Rename]) -> pd.Dat
     A column `renamed` tells which claims were made under another name, as its maker and model joined by a space, empty
     for others.
     """
-    frame = claims.copy()
-    words = {name: frame[name].astype(str).to_numpy(dtype=object) for name in (*_TABLE, "maker", "model")}
-    maker, model = words["maker"].copy(), words["model"].copy()
-    was = np.full(len(frame), "", dtype=object)
-    month, known_to = frame["month"].to_numpy(), frame["known_to"].to_numpy()
+    columns = {name: claims[name].astype("category") for name in (*_TABLE, "maker", "model")}
+    words = {name: column.cat.categories for name, column in columns.items()}
+    places = {name: {str(word): n for n, word in enumerate(of)} for name, of in words.items()}
+    codes = {name: column.cat.codes.to_numpy().astype(np.int64) for name, column in columns.items()}
+    was = np.full(len(claims), "", dtype=object)
+    month, known_to = claims["month"].to_numpy(), claims["known_to"].to_numpy()
     for rename in sorted(proven, key=lambda each: each.day):
-        rows = (maker == rename.old[0]) & (model == rename.old[1]) & (known_to <= rename.day)
+        about = dict(zip((*_TABLE, "maker", "model"), (*rename.table, *rename.old), strict=True))
+        rows = known_to <= rename.day
+        for name, word in about.items():
+            rows &= codes[name] == places[name][word]
         rows &= np.isin(month, rename.months)
-        for name, word in zip(_TABLE, rename.table, strict=True):
-            rows &= words[name] == word
-        was[rows] = [f"{old_maker} {old}" for old_maker, old in zip(maker[rows], model[rows], strict=True)]
-        maker[rows], model[rows] = rename.new
-    return frame.assign(maker=maker, model=model, renamed=was)
+        was[rows] = " ".join(rename.old)
+        for name, word in zip(("maker", "model"), rename.new, strict=True):
+            codes[name][rows] = places[name][word]
+    named = {
+        name: pd.Categorical.from_codes(codes[name], categories=words[name]) if name in ("maker", "model") else column
+        for name, column in columns.items()
+    }
+    return claims.assign(**named, renamed=was)
 
 
 def cells_over_time(claims: pd.DataFrame, files: Mapping[tuple[str, str], Vintages], *, by: str) -> pd.DataFrame:
@@ -200,65 +240,85 @@ def cells_over_time(claims: pd.DataFrame, files: Mapping[tuple[str, str], Vintag
     A maker's figure is what is stated of it as a whole, else the sum of its models. A record's total is a cell where
     nothing else is ever stated of the record.
     """
-    frame = claims.assign(published=claims.groupby(RECORD, observed=True)["known_from"].transform("min"))
-    is_total = frame["maker"] == ALL
-    itemised = (~is_total).groupby([frame[name] for name in RECORD], observed=True).transform("any")
-    frame = frame[~(is_total & itemised)]
-    whole = frame["model"] == ALL
-    entity = [*RECORD, "maker"]
+    frame = claims.assign(published=_published(claims))
+    is_total = (frame["maker"] == ALL).to_numpy()
+    frame = frame[~(is_total & _any_alike(_places(frame, RECORD), ~is_total))]
+    whole = (frame["model"] == ALL).to_numpy()
     if by == "maker":
-        has_whole = whole.groupby([frame[name] for name in entity], observed=True).transform("any")
-        frame = frame.assign(whole=whole & has_whole, model=ALL)
+        has_whole = _any_alike(_places(frame, [*RECORD, "maker"]), whole)
+        model = pd.Categorical.from_codes(np.zeros(len(frame), dtype=np.int64), categories=pd.Index([ALL]))
+        frame = frame.assign(whole=whole & has_whole, model=model)
     else:
-        entity = [*entity, "model"]
         frame = frame.assign(whole=True)
-    for name in (*_TABLE, "maker", "model"):
-        frame[name] = frame[name].astype("category")
-    key = list(dict.fromkeys([*entity, "model"]))
-    cell = frame.groupby(key, observed=True, sort=True).ngroup().to_numpy()
-    about = frame.assign(cell=cell).drop_duplicates("cell").set_index("cell").sort_index()[[*key, "published"]]
-    names = (
-        frame.loc[frame["renamed"] != "", "renamed"]
-        .groupby(cell[(frame["renamed"] != "").to_numpy()])
-        .agg(lambda earlier: ";".join(sorted(set(earlier))))
-    )
-    steps = _steps(cell.astype(np.int64), frame).join(about, on="cell")
-    of_files = zip(steps["source"].astype(str), steps["file"].astype(str), strict=True)
-    own = np.array([files[pair].is_own_history for pair in of_files], dtype=np.bool_)
+    key = [*RECORD, "maker", "model"]
+    cell = _places(frame, key)
+    about = frame.iloc[np.unique(cell, return_index=True)[1]][[*key, "published"]].reset_index(drop=True)
+    is_renamed = (frame["renamed"] != "").to_numpy()
+    names = frame["renamed"][is_renamed].groupby(cell[is_renamed]).agg(lambda earlier: ";".join(sorted(set(earlier))))
+    steps = _steps(cell, frame)
+    about = about.iloc[steps["cell"].to_numpy()].reset_index(drop=True)
+    own = _of_files(about, files, lambda of: of.is_own_history)
     return steps.assign(
-        published=steps["published"].where(~own, steps["first_since"]),
+        **{name: about[name] for name in key},
+        published=np.where(own, steps["first_since"], about["published"]),
         renamed=steps["cell"].map(names).fillna("").astype(str),
     )
 
 
-def _steps(cell: NDArray[np.int64], frame: pd.DataFrame) -> pd.DataFrame:
+def _any_alike(group: Ints, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """For each row whether any row of its group has the flag."""
+    any_of = np.zeros(len(group), dtype=np.bool_)
+    any_of[group[flags]] = True
+    return any_of[group]
+
+
+def _of_files(
+    frame: pd.DataFrame, files: Mapping[tuple[str, str], Vintages], ask: Callable[[Vintages], Any]
+) -> NDArray[Any]:
+    """What is true of each row's file."""
+    place = _places(frame, ["source", "file"])
+    rows = frame.iloc[np.unique(place, return_index=True)[1]]
+    pairs = zip(rows["source"].astype(str), rows["file"].astype(str), strict=True)
+    return np.array([ask(files[pair]) for pair in pairs])[place] if len(frame) else np.array([], dtype=np.bool_)
+
+
+def _steps(cell: Ints, frame: pd.DataFrame) -> pd.DataFrame:
     """The figure of each cell after each day on which it changed."""
-    opens = pd.DataFrame(
-        {
-            "cell": cell,
-            "since": frame["known_from"].to_numpy(),
-            "wholes": frame["whole"].to_numpy(dtype=np.int64),
-            "parts": 1 - frame["whole"].to_numpy(dtype=np.int64),
-            "units": frame["units"].to_numpy(),
-        }
-    )
-    closes = opens.assign(since=frame["known_to"].to_numpy())
-    closes[["wholes", "parts"]] *= -1
-    both = pd.concat([opens, closes[closes["since"] < STANDING]], ignore_index=True)
-    both["whole_units"], both["part_units"] = both["wholes"] * both["units"], both["parts"] * both["units"]
-    days = both.groupby(["cell", "since"])[["wholes", "parts", "whole_units", "part_units"]].sum()
-    standing = days.groupby(level="cell").cumsum()
-    units = standing["part_units"].where(standing["wholes"] == 0, standing["whole_units"]).astype("float64")
-    units[(standing["wholes"] == 0) & (standing["parts"] == 0)] = np.nan
-    steps = units.rename("units").reset_index()
-    steps["before"] = steps.groupby("cell")["units"].shift(1)
-    steps["first"] = steps.groupby("cell")["units"].transform("first")
-    steps["first_since"] = steps.groupby("cell")["since"].transform("first")
-    opening = steps["since"] == steps["first_since"]
-    same = (steps["units"] == steps["before"]) | (steps["units"].isna() & steps["before"].isna())
-    steps = steps[opening | ~same].copy()
-    steps["step"] = steps.groupby("cell").cumcount()
-    return steps
+    known_to = frame["known_to"].to_numpy()
+    closes = known_to < STANDING
+    whole, units = frame["whole"].to_numpy(dtype=np.int64), frame["units"].to_numpy(dtype=np.int64)
+    sign = np.repeat([1, -1], [len(frame), int(closes.sum())])
+    cell, whole, units = (np.concatenate([each, each[closes]]) for each in (cell, whole, units))
+    since = np.concatenate([frame["known_from"].to_numpy(), known_to[closes]])
+    order = np.lexsort((since, cell))
+    cell, since = cell[order], since[order]
+    opens = np.append(True, (cell[1:] != cell[:-1]) | (since[1:] != since[:-1]))[: len(cell)]
+    days = np.flatnonzero(opens)
+    # Everything that ever opened less everything that closed, over all cells; what stood before a cell is taken off.
+    moves = (sign * whole, sign * (1 - whole), sign * whole * units, sign * (1 - whole) * units)
+    running = [np.cumsum(move[order]) for move in moves]
+    cell, since = cell[days], since[days]
+    last = np.append(days[1:], len(order)) - 1
+    is_first = np.append(True, cell[1:] != cell[:-1])[: len(cell)]
+    first = np.maximum.accumulate(np.where(is_first, np.arange(len(cell)), 0))
+    at_end = [np.append(0, each)[np.append(0, last + 1)] for each in running]
+    wholes, parts, of_wholes, of_parts = (each[1:] - each[first] for each in at_end)
+    figure = np.where(wholes == 0, of_parts, of_wholes).astype(np.float64)
+    figure[(wholes == 0) & (parts == 0)] = np.nan
+    before = np.where(is_first, np.nan, np.append(np.nan, figure[:-1])[: len(figure)])
+    same = (figure == before) | (np.isnan(figure) & np.isnan(before))
+    kept = is_first | ~same
+    number = np.cumsum(kept) - 1
+    steps = {
+        "cell": cell,
+        "since": since,
+        "units": figure,
+        "before": before,
+        "first": figure[first],
+        "first_since": since[first],
+        "step": number - number[first],
+    }
+    return pd.DataFrame({name: column[kept] for name, column in steps.items()})
 
 
 def changes(steps: pd.DataFrame) -> pd.DataFrame:
@@ -294,10 +354,9 @@ def outcomes(steps: pd.DataFrame, files: Mapping[tuple[str, str], Vintages]) -> 
     last = steps.drop_duplicates("cell", keep="last").set_index("cell")
     revised = steps["before"].notna() & steps["units"].notna() & (steps["step"] > 0)
     changed = set(steps.loc[revised, "cell"].tolist())
-    pairs = list(zip(last["source"].astype(str), last["file"].astype(str), strict=True))
-    opened = [_days(files[pair].days[0]) for pair in pairs]
-    closed = [_days(files[pair].days[-1]) for pair in pairs]
-    own = np.array([files[pair].is_own_history for pair in pairs], dtype=np.bool_)
+    opened = _of_files(last, files, lambda of: _days(of.days[0]))
+    closed = _of_files(last, files, lambda of: _days(of.days[-1]))
+    own = _of_files(last, files, lambda of: of.is_own_history).astype(np.bool_)
     is_revised = np.array([cell in changed for cell in last.index], dtype=np.bool_)
     since = last["first_since"].to_numpy()
     return last[[*RECORD, "maker", "model", "renamed", "first", "first_since"]].assign(
@@ -305,8 +364,8 @@ def outcomes(steps: pd.DataFrame, files: Mapping[tuple[str, str], Vintages]) -> 
         relative=(last["units"] - last["first"]) / last["first"].where(last["first"] > 0),
         is_revised=is_revised,
         is_late=since > last["published"].to_numpy(),
-        is_judged=np.where(own, is_revised, since < np.array(closed, dtype=np.int64)),
-        is_from_start=~own & (since <= np.array(opened, dtype=np.int64)),
+        is_judged=np.where(own, is_revised, since < closed),
+        is_from_start=~own & (since <= opened),
     )
 
 

@@ -7,20 +7,21 @@ puts periods and windows together, and gives for each entity its value with low 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
+from itertools import chain
+from typing import TypeVar
 
 import numpy as np
-import pandas as pd
 
 from dashboard import precedence
-from dashboard.claims import GRAIN_MONTHS, Bools, Claims, Floats, Ints
 from dashboard.comparability import HEADLINE_BASES, check_names, check_sales, is_of_totals, is_within_market
 from dashboard.metrics import (
     Entity,
     Panel,
+    Records,
     added,
     at,
     growth,
@@ -44,7 +45,8 @@ from dashboard.selection import (
     Window,
 )
 from db import Connection, queries
-from db.queries import Citation, Dataset, Nouns
+from db.claims import GRAIN_MONTHS, Bools, Claims, Floats, Ints
+from db.queries import Citation, Dataset, MarketClaims, Membership, Nouns
 from db.vocabulary import ALL, OTHER, Basis, Grain, Powertrain, VehicleScope
 
 _WINDOW_MONTHS = {Window.THREE_MONTHS: 3, Window.TTM: 12}
@@ -151,14 +153,12 @@ class MarketFigures:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What the publishers say about the records behind the lines, what concerns most of them first."""
-        frame = self.dataset.frame
+        claims = self.dataset.claims
         first = months_behind(self.selection, int(self.start[0]))[0].start
         last = int(self.start[-1]) + GRAIN_MONTHS[self.selection.grain.value]
-        frame = frame[frame["source"].isin([citation.slug for citation in self.dataset.citations])]
-        month = frame["month"].to_numpy()
-        return self.dataset.warnings(
-            frame[(month >= first) & (month < last) & frame["powertrain"].isin(_counted(self.selection))]
-        )
+        shown = (claims.month >= first) & (claims.month < last) & claims.powertrain.among(_counted(self.selection))
+        cited = claims.source.among([citation.slug for citation in self.dataset.citations])
+        return self.dataset.warnings(claims.evidence_id[shown & cited])
 
     def at(self, periods: Bools | Ints) -> MarketFigures:
         """The figures of some of the periods."""
@@ -166,11 +166,10 @@ class MarketFigures:
 
     def own_claims(self, market: str, of: Line, span: range) -> Claims:
         """The claims that a maker's own figure over a span of months is added up from; `of` is its line."""
-        frame = self.dataset.frame
-        cited = frame["source"].isin([citation.slug for citation in self.dataset.citations])
-        claims = _Claims(replace(self.dataset, frame=frame[cited]), self.selection)
+        claims = _Claims(self.dataset, self.selection)
         is_part = self.selection.by is By.POWERTRAIN
         own = claims.of(market, Powertrain(of.powertrain) if is_part else self.selection.powertrain).own
+        own = own[own.source.among([citation.slug for citation in self.dataset.citations])]
         ranks = precedence.ranks(own, self.dataset.citations)
         return own_rows(own, entity=(of.maker, of.model), ranks=ranks, span=span)
 
@@ -209,6 +208,11 @@ _INCOMPLETE = re.compile(r"\b(?:incomplete|partial|unfinished)\b(?!.*\bincluded 
 """How publishers say beside a record that some of it is missing; what is only unnamed is in the rest and bounded."""
 
 
+@lru_cache(maxsize=4096)
+def _is_called_incomplete(remark: str) -> bool:
+    return bool(_INCOMPLETE.search(remark))
+
+
 def _counted(selection: Selection) -> set[str]:
     """The words under which the figures of numerator and denominator are stored."""
     return {*PUBLISHED_AS[selection.powertrain], *PUBLISHED_AS[selection.denominator]}
@@ -216,21 +220,22 @@ def _counted(selection: Selection) -> set[str]:
 
 def _incomplete_months(dataset: Dataset, selection: Selection) -> dict[str, frozenset[int]]:
     """The months of each market's records that their publishers call incomplete."""
-    called = [number for number, remark in dataset.remarks.items() if _INCOMPLETE.search(remark)]
+    called = [number for number, remark in dataset.remarks.items() if _is_called_incomplete(remark)]
     if not called:
         return {}
-    claims = Claims.of(dataset.frame)
-    cited = [citation.slug for citation in dataset.citations]
-    of_records = np.isin(claims.evidence_id, called) & claims.powertrain.among(_counted(selection))
-    records = claims[of_records & claims.source.among(cited)]
-    return {
-        code: frozenset(
-            month
-            for first, end in set(zip(of.month.tolist(), (of.month + of.months).tolist(), strict=True))
-            for month in range(first, end)
-        )
-        for code, of in records.by_market().items()
+    cited = frozenset(citation.slug for citation in dataset.citations)
+    counted = frozenset(_counted(selection))
+
+    def of_market(claimed: MarketClaims) -> frozenset[int]:
+        claims = claimed.claims
+        records = np.isin(claims.evidence_id, called) & claims.powertrain.among(counted) & claims.source.among(cited)
+        spans = set(zip(claims.month[records].tolist(), claims.months[records].tolist(), strict=True))
+        return frozenset(month for first, length in spans for month in range(first, first + length))
+
+    found = {
+        code: of.follows(("incomplete", counted, cited), partial(of_market, of)) for code, of in dataset.markets.items()
     }
+    return {code: months for code, months in found.items() if months}
 
 
 def _is_running(known: Ints, start: Ints, reach: Iterable[Reach], selection: Selection) -> Bools:
@@ -258,7 +263,7 @@ def market_figures(
     offered, and None only where the markets have no figures of such vehicles at all.
     """
     try:
-        return _answer(connection, selection, measures=measures, scope=scope)
+        return figures_asked_for(connection, selection, measures=measures, scope=scope)
     except Refusal as refused:
         refused.nearest = _way_on(connection, selection, refused.nearest, measures=measures, scope=scope)
         raise
@@ -273,20 +278,25 @@ def _way_on(
     scope: VehicleScope,
 ) -> Selection | None:
     """Where refusals lead one after another until there are figures; else the plainest figures of the same markets."""
-    tried = {selection}
-
-    def followed(candidate: Selection | None) -> Selection | None:
-        return leading_on(partial(_answer, connection, measures=measures, scope=scope), candidate, tried=tried)
-
-    found = followed(nearest)
-    if found is None:
-        markets = dict.fromkeys([*selection.market, *(nearest.market if nearest else ())])
-        candidates = _plainest(connection, selection, markets=list(markets), scope=scope)
-        found = next((each for each in map(followed, candidates) if each is not None), None)
-    return found
+    ask = partial(figures_asked_for, connection, measures=measures, scope=scope)
+    markets = list(dict.fromkeys([*selection.market, *(nearest.market if nearest else ())]))
+    candidates = chain([nearest], _plainest(connection, selection, markets=markets, scope=scope))
+    return way_on(ask, candidates, but=selection)
 
 
-def leading_on(
+def way_on(
+    ask: Callable[[Selection], object], candidates: Iterable[Selection | None], *, but: Selection
+) -> Selection | None:
+    """The first selection that `ask` answers where refusals lead from some candidates, one after another.
+
+    Never the one `but` for which a way is looked for; None where there is none.
+    """
+    tried = {but}
+    found = (_leading_on(ask, each, tried=tried) for each in candidates)
+    return next((each for each in found if each is not None), None)
+
+
+def _leading_on(
     ask: Callable[[Selection], object], candidate: Selection | None, *, tried: set[Selection]
 ) -> Selection | None:
     """Where refusals lead one after another from a candidate, until `ask` answers; None where they end.
@@ -333,24 +343,47 @@ def _plainest(
             )
 
 
-def _answer(
-    connection: Connection, selection: Selection, *, measures: tuple[Measure, ...], scope: VehicleScope
+def figures_asked_for(
+    connection: Connection,
+    selection: Selection,
+    *,
+    measures: tuple[Measure, ...],
+    scope: VehicleScope = VehicleScope.PASSENGER_CAR,
 ) -> MarketFigures:
-    """The figures of a selection, or the first reason for which there are none."""
+    """The figures of a selection as `market_figures` gives them, or the first reason for which there are none.
+
+    Where a refusal leads is not followed: that is for a chart which has to try for itself what it draws.
+    """
+    found = figures_if_any(connection, selection, measures=measures, scope=scope)
+    if found is None:
+        # What there is instead may lie outside of the range.
+        dataset = _claimed(connection, selection, scope=scope)
+        raise _unanswered(connection, dataset, selection, queries.nouns(connection, as_of=selection.as_of))
+    return found
+
+
+def figures_if_any(
+    connection: Connection,
+    selection: Selection,
+    *,
+    measures: tuple[Measure, ...],
+    scope: VehicleScope = VehicleScope.PASSENGER_CAR,
+) -> MarketFigures | None:
+    """The figures of a selection; None where no figure answers, for a chart to which it does not matter why.
+
+    What cannot be compared is refused as by `market_figures`.
+    """
     nouns = queries.nouns(connection, as_of=selection.as_of)
     check_names(selection, nouns)
     published = queries.published(connection, markets=selection.market, scope=scope)
     check_sales(selection, nouns, published, measures=measures)
-    first = _first_wanted(selection)
-    dataset = _claimed(connection, selection, scope=scope, first=first, last=selection.until)
+    first, last = _first_wanted(selection), _last_wanted(selection)
+    dataset = _claimed(connection, selection, scope=scope, first=first, last=last)
     found = _found(dataset, selection, nouns)
     if not found.lines:
-        if first or selection.until:
-            # What there is instead may lie outside of the range.
-            dataset = _claimed(connection, selection, scope=scope)
-        raise _unanswered(connection, dataset, selection, nouns)
+        return None
     behind = int(np.bitwise_or.reduce([np.bitwise_or.reduce(line.sources) for line in found.lines]))
-    slugs = [slug for n, slug in enumerate(dataset.frame["source"].cat.categories) if behind >> n & 1]
+    slugs = [slug for n, slug in enumerate(dataset.sources) if behind >> n & 1]
     dataset = replace(dataset, citations=tuple(cited for cited in dataset.citations if cited.slug in slugs))
     return MarketFigures(
         selection=selection,
@@ -396,6 +429,15 @@ def _first_wanted(selection: Selection) -> date | None:
         return None
     spans = months_behind(selection, month_number(selection.since))
     return month_start(spans[0].start).replace(month=1)
+
+
+def _last_wanted(selection: Selection) -> date | None:
+    """The last day of which the figures may be taken up, or None where later ones change nothing within the range.
+
+    Which makers' headlines there are, and which sources tell powertrains apart, is to be seen within the range alone.
+    """
+    is_chosen = selection.basis is BasisChoice.REPORTED or selection.by is By.POWERTRAIN
+    return selection.until if is_chosen else None
 
 
 def _powertrains(selection: Selection) -> list[str]:
@@ -452,31 +494,88 @@ class _Found:
     each_market: Mapping[str, MarketPart] = field(default_factory=dict)
 
 
+Worked = TypeVar("Worked")
+
+
 class _Claims:
-    """The claims that count, by market and powertrain: read from the frame once and chosen by precedence."""
+    """The claims that count, by market and powertrain, chosen by precedence; and what they amount to over time.
+
+    What follows from a market's claims is remembered with them; the claims are taken up where something is not.
+    """
 
     def __init__(self, dataset: Dataset, selection: Selection) -> None:
-        claims = Claims.of(dataset.frame)
+        self._markets = dataset.markets
+        self._chosen_here: Mapping[str, Claims] | None = None
         if selection.basis is BasisChoice.REPORTED:
-            claims = _headlines(claims)
-        if selection.by is By.POWERTRAIN:
-            claims = _with_parts(claims, selection)
-        self._markets = claims.by_market()
-        self._none = claims[:0]
+            self._chosen_here = _headlines(dataset.claims).by_market()
+        elif selection.by is By.POWERTRAIN:
+            self._chosen_here = _with_parts(dataset.claims, selection).by_market()
         self._citations = dataset.citations
-        self._chosen: dict[tuple[str, str], OfMarket] = {}
+        self._counted: dict[tuple[str, str], OfMarket] = {}
 
     def of(self, market: str, powertrain: PowertrainChoice | Powertrain) -> OfMarket:
         """What counts about a market's cars of a powertrain."""
         key = market, powertrain
-        if key not in self._chosen:
-            claims = self._markets.get(market, self._none)
-            self._chosen[key] = precedence.of_market(claims, powertrain, self._citations)
-        return self._chosen[key]
+        if key not in self._counted:
+            self._counted[key] = precedence.of_market(self._claims(market), powertrain, self._citations)
+        return self._counted[key]
+
+    def _claims(self, market: str) -> Claims:
+        if self._chosen_here is not None:
+            return self._chosen_here.get(market, Claims.none())
+        return self._markets[market].claims if market in self._markets else Claims.none()
+
+    def is_own(self, market: str, powertrain: PowertrainChoice | Powertrain) -> bool:
+        """Whether a market's makers are told by their own figures only."""
+        return self._follows(market, ("is_own", powertrain), lambda: self.of(market, powertrain).is_own)
+
+    def reach(self, market: str, powertrain: PowertrainChoice | Powertrain) -> Reach:
+        """How far a market's records go."""
+        return self._follows(
+            market, ("reach", powertrain), lambda: _reach(self.of(market, powertrain), self._citations)
+        )
+
+    def named(self, market: str, powertrain: PowertrainChoice | Powertrain) -> tuple[Entity, ...]:
+        """The makers and models that a market's records name."""
+        return self._follows(market, ("named", powertrain), lambda: tuple(_named(self.of(market, powertrain).records)))
+
+    def panel(
+        self,
+        market: str,
+        powertrain: PowertrainChoice | Powertrain,
+        selection: Selection,
+        *,
+        by: str = "maker",
+        entities: Sequence[Entity] = (),
+        members: Mapping[str, Sequence[Membership]] | None = None,
+    ) -> Panel:
+        """A market's cars of a powertrain over time, in the grain and window of a selection: all, and of entities."""
+        # All cars cap what a maker can hide in the rest; nobody can hide where nobody is asked for.
+        has_caps = entities and powertrain is not PowertrainChoice.ALL
+
+        def work_out() -> Records:
+            return records(
+                self.of(market, powertrain).records,
+                by=by,
+                entities=entities,
+                all_cars=self.of(market, PowertrainChoice.ALL).records if has_caps else None,
+                members=members,
+            )
+
+        # Who belongs to a group is not told by the claims.
+        what = ("records", powertrain, by, tuple(entities))
+        stated = work_out() if members else self._follows(market, what, work_out)
+        return panel(stated, grain=selection.grain.value, window=_window(selection))
 
     def ranks(self, claims: Claims) -> list[int]:
         """The precedence of the sources of some claims, by code."""
         return precedence.ranks(claims, self._citations)
+
+    def _follows(self, market: str, what: Hashable, work_out: Callable[[], Worked]) -> Worked:
+        """What follows from a market's claims: worked out anew where they are chosen for this selection alone."""
+        if self._chosen_here is not None or market not in self._markets:
+            return work_out()
+        return self._markets[market].follows(what, work_out)
 
 
 def _headlines(claims: Claims) -> Claims:
@@ -507,8 +606,8 @@ def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
     if selection.by is By.MARKET:
         sets = [(code, (code,)) for code in selection.market]
     claims = _Claims(dataset, selection)
-    is_own = any(claims.of(code, selection.powertrain).is_own for code in selection.market)
-    reach = {code: _reach(claims.of(code, selection.powertrain), dataset.citations) for code in selection.market}
+    is_own = any(claims.is_own(code, selection.powertrain) for code in selection.market)
+    reach = {code: claims.reach(code, selection.powertrain) for code in selection.market}
     grain, window = selection.grain.value, _window(selection)
     panels: list[tuple[str, Panel, Panel]] = []
     each_market: dict[str, MarketPart] = {}
@@ -517,9 +616,9 @@ def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
         panels = [(part, _part(claims, part, selection), whole) for part in _PARTS]
     elif is_own and (selection.makers or selection.by is not By.MARKET):
         for label, markets in sets:
-            whole = added([_totals(claims, code, selection.denominator, selection) for code in markets])
-            for entity in _entities([claims.of(code, selection.powertrain).own for code in markets], selection, nouns):
-                own = [claims.of(code, selection.powertrain).own for code in markets]
+            whole = added([claims.panel(code, selection.denominator, selection) for code in markets])
+            own = [claims.of(code, selection.powertrain).own for code in markets]
+            for entity in _entities(chain.from_iterable(map(_named, own)), selection, nouns):
                 units = [
                     own_panel(each, entity=entity, ranks=claims.ranks(each), grain=grain, window=window) for each in own
                 ]
@@ -535,15 +634,15 @@ def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
     if not len(start):
         return nothing
     lines: list[Line] = []
+    told = [(label, units, whole) for label, units, whole in panels if len(units.start)]
     if selection.by is By.MARKET and not selection.makers:
-        everywhere = added([whole for _, _, whole in panels])
-        for label, of_label, whole in panels:
-            of = whole if is_within_market(selection) else everywhere
-            lines.append(_market_line(label, of_label, of, start, selection, nouns))
+        everywhere = None if is_within_market(selection) else added([whole for _, _, whole in panels])
+        for label, of_label, whole in told:
+            lines.append(_market_line(label, of_label, everywhere or whole, start, selection, nouns))
     elif selection.by is By.POWERTRAIN:
-        lines = [_part_line(part, of_part, whole, start, selection) for part, of_part, whole in panels]
+        lines = [_part_line(part, of_part, whole, start, selection) for part, of_part, whole in told]
     else:
-        for label, of_label, whole in panels:
+        for label, of_label, whole in told:
             lines += _entity_lines(label, of_label, whole, start, selection, nouns)
     if selection.measure is Measure.GROWTH:
         lines = _without_part_years(lines, start, dataset, selection, reach)
@@ -552,7 +651,7 @@ def _found(dataset: Dataset, selection: Selection, nouns: Nouns) -> _Found:
         return nothing
     shown = np.any([~np.isnan(line.value) for line in with_figures], axis=0)
     if selection.basis is BasisChoice.REPORTED:
-        with_figures = [_labelled(line, _basis_of(line, dataset.frame)) for line in with_figures]
+        with_figures = [_labelled(line, _basis_of(line, dataset.claims)) for line in with_figures]
     return _Found(
         start=start[shown],
         lines=tuple(line.at(shown) for line in with_figures),
@@ -570,9 +669,9 @@ def _labelled(line: Line, basis: str) -> Line:
     return replace(line, basis=basis, name=f"{line.name} ({_COUNTED_AS[basis]})")
 
 
-def _basis_of(line: Line, frame: pd.DataFrame) -> str:
+def _basis_of(line: Line, claims: Claims) -> str:
     """The basis of a maker's headline figures."""
-    stated = set(frame.loc[frame["maker"] == line.maker, "basis"].astype(str))
+    stated = claims.basis[claims.maker.are(line.maker)].rows()
     return next(basis for basis in HEADLINE_BASES if basis in stated)
 
 
@@ -599,41 +698,24 @@ def _without_part_years(
 def _panels(claims: _Claims, markets: Sequence[str], selection: Selection, nouns: Nouns) -> dict[str, MarketPart]:
     """Units of the same entities, and the denominator's totals, in each market of a set."""
     by = "maker" if selection.by is By.MARKET else selection.by.value
-    counted = [claims.of(code, selection.powertrain).records for code in markets]
-    entities = _entities(counted, selection, nouns)
+    named = chain.from_iterable(claims.named(code, selection.powertrain) for code in markets)
+    entities = _entities(named, selection, nouns)
+    members = nouns.memberships if by == "group" else None
     units = [
-        panel(
-            records(
-                of_market,
-                by=by,
-                entities=entities,
-                all_cars=None
-                if selection.powertrain is PowertrainChoice.ALL
-                else claims.of(code, PowertrainChoice.ALL).records,
-                members=nouns.memberships if by == "group" else None,
-            ),
-            grain=selection.grain.value,
-            window=_window(selection),
-        )
-        for code, of_market in zip(markets, counted, strict=True)
+        claims.panel(code, selection.powertrain, selection, by=by, entities=entities, members=members)
+        for code in markets
     ]
     if selection.denominator is selection.powertrain:
         whole = units
     else:
-        whole = [_totals(claims, code, selection.denominator, selection) for code in markets]
+        whole = [claims.panel(code, selection.denominator, selection) for code in markets]
     return {code: MarketPart(*parts) for code, *parts in zip(markets, units, whole, strict=True)}
-
-
-def _totals(claims: _Claims, market: str, powertrain: PowertrainChoice | Powertrain, selection: Selection) -> Panel:
-    """A market's totals of a powertrain."""
-    whole = records(claims.of(market, powertrain).records, by="maker", entities=())
-    return panel(whole, grain=selection.grain.value, window=_window(selection))
 
 
 def _part(claims: _Claims, powertrain: PowertrainChoice | Powertrain, selection: Selection) -> Panel:
     """The cars of a powertrain: of the maker that the reader named, else of the markets as wholes."""
     if not selection.makers:
-        return _total_as_entity(added([_totals(claims, code, powertrain, selection) for code in selection.market]))
+        return _total_as_entity(added([claims.panel(code, powertrain, selection) for code in selection.market]))
     entity: Entity = (selection.makers[0], ALL)
     grain, window = selection.grain.value, _window(selection)
     panels = []
@@ -643,9 +725,7 @@ def _part(claims: _Claims, powertrain: PowertrainChoice | Powertrain, selection:
             ranks = claims.ranks(of.own)
             panels.append(own_panel(of.own, entity=entity, ranks=ranks, grain=grain, window=window))
         else:
-            all_cars = claims.of(code, PowertrainChoice.ALL).records
-            stated = records(of.records, by="maker", entities=(entity,), all_cars=all_cars)
-            panels.append(panel(stated, grain=grain, window=window))
+            panels.append(claims.panel(code, powertrain, selection, entities=(entity,)))
     return added(panels)
 
 
@@ -665,9 +745,10 @@ def _reach(of: OfMarket, citations: Sequence[Citation]) -> Reach:
     )
 
 
-def _entities(claims: Iterable[Claims], selection: Selection, nouns: Nouns) -> list[Entity]:
-    """Every entity that the publishers name, or those that the reader named."""
-    named = {pair for of_market in claims for pair in _named(of_market)}
+def _entities(named: Iterable[Entity], selection: Selection, nouns: Nouns) -> list[Entity]:
+    """Every entity that the publishers have named, or those that the reader named."""
+    if selection.by is By.MARKET:
+        return [(maker, ALL) for maker in sorted(selection.makers)]
     if selection.by is By.MODEL:
         found = {pair for pair in named if pair[1] != ALL}
         found |= {(nouns.model_makers[slug], slug) for slug in selection.models}
@@ -677,7 +758,7 @@ def _entities(claims: Iterable[Claims], selection: Selection, nouns: Nouns) -> l
             found = {pair for pair in found if pair[1] in selection.models}
         return sorted(found)
     makers = set(selection.makers)
-    if not makers and selection.by is not By.MARKET:
+    if not makers:
         makers = {maker for maker, _ in named}
     if selection.by is By.GROUP:
         # Beside its groups a maker is an entity of its own: for the time in which it belongs to none.
@@ -706,10 +787,9 @@ def _in_range(start: Ints, selection: Selection) -> Bools:
 def _entity_lines(
     market: str, units: Panel, whole: Panel, start: Ints, selection: Selection, nouns: Nouns
 ) -> list[Line]:
-    now = at(units, start)
-    before = at(units, start - 12)
+    now, before, of = at(units, start), _year_before(units, start, selection), at(whole, start)
     value, low, high, known = _measured(
-        selection.measure, low=now.low, high=now.high, known=now.known, before=before, whole=at(whole, start)
+        selection.measure, low=now.low, high=now.high, known=now.known, before=before, whole=of
     )
     # Two publishers count a market differently: their figures are no change. A maker's own stay its own.
     is_of_market = bool((~np.isnan(now.total)).any())
@@ -725,7 +805,7 @@ def _entity_lines(
         # It cannot be said to have shrunk to nothing, unless nothing is hidden.
         seen = seen & (now.named | (now.high == 0))
     hidden = np.where(seen, 0.0, np.nan)
-    sources = now.sources | at(whole, start).sources if selection.measure is Measure.SHARE else now.sources
+    sources = now.sources | of.sources if selection.measure is Measure.SHARE else now.sources
     lines = [
         Line(
             market=market,
@@ -737,7 +817,7 @@ def _entity_lines(
             high=high[:, n] + hidden[:, n],
             named=now.named[:, n],
             units=now.low[:, n],
-            whole=at(whole, start).total,
+            whole=of.total,
             known=known,
             sources=sources,
             basis=selection.basis.value,
@@ -749,7 +829,7 @@ def _entity_lines(
     if selection.measure is not Measure.GROWTH:
         rest = now.rest
         if selection.measure is Measure.SHARE:
-            rest = share(rest, of=at(whole, start).total)
+            rest = share(rest, of=of.total)
         lines.append(
             Line(
                 market=market,
@@ -761,7 +841,7 @@ def _entity_lines(
                 high=rest,
                 named=~np.isnan(rest),
                 units=now.rest,
-                whole=at(whole, start).total,
+                whole=of.total,
                 known=known,
                 sources=sources,
                 basis=selection.basis.value,
@@ -773,14 +853,14 @@ def _entity_lines(
 
 def _market_line(market: str, units: Panel, whole: Panel, start: Ints, selection: Selection, nouns: Nouns) -> Line:
     """A market's total, which is exact: it hides nobody."""
-    now, before = at(units, start), at(units, start - 12)
+    now, before, of = at(units, start), _year_before(units, start, selection), at(whole, start)
     value, low, high, known = _measured(
         selection.measure,
         low=now.total[:, None],
         high=now.total[:, None],
         known=now.known,
         before=_total_as_entity(before),
-        whole=at(whole, start),
+        whole=of,
     )
     if selection.measure is Measure.GROWTH:
         value, low, high = (_of_same_sources(ends, now, before) for ends in (value, low, high))
@@ -794,9 +874,9 @@ def _market_line(market: str, units: Panel, whole: Panel, start: Ints, selection
         high=high[:, 0],
         named=~np.isnan(now.total),
         units=now.total,
-        whole=at(whole, start).total,
+        whole=of.total,
         known=known,
-        sources=now.sources | at(whole, start).sources if selection.measure is Measure.SHARE else now.sources,
+        sources=now.sources | of.sources if selection.measure is Measure.SHARE else now.sources,
         basis=selection.basis.value,
         powertrain=selection.powertrain.value,
     )
@@ -804,7 +884,7 @@ def _market_line(market: str, units: Panel, whole: Panel, start: Ints, selection
 
 def _part_line(powertrain: str, units: Panel, whole: Panel, start: Ints, selection: Selection) -> Line:
     """The cars of one powertrain, as a part of all that `whole` counts of the same maker or markets."""
-    now, before, of = at(units, start), at(units, start - 12), at(whole, start)
+    now, before, of = at(units, start), _year_before(units, start, selection), at(whole, start)
     # What a maker's cars are a share of is its own figure; one that is bounded is no denominator.
     of = replace(of, total=np.where(of.low == of.high, of.low, np.nan)[:, 0])
     value, low, high, known = _measured(
@@ -828,6 +908,11 @@ def _part_line(powertrain: str, units: Panel, whole: Panel, start: Ints, selecti
         basis=selection.basis.value,
         powertrain=str(powertrain),
     )
+
+
+def _year_before(units: Panel, start: Ints, selection: Selection) -> Panel:
+    """The panel in the same periods a year before: what nothing but growth is set against."""
+    return at(units, start - 12 if selection.measure is Measure.GROWTH else start)
 
 
 def _of_same_sources(values: Floats, now: Panel, before: Panel) -> Floats:
@@ -888,12 +973,13 @@ def _unanswered(connection: Connection, dataset: Dataset, selection: Selection, 
             )
     claims = _Claims(dataset, selection)
     counted = [claims.of(code, selection.powertrain) for code in selection.market]
-    frame = pd.concat([part.frame() for of in counted for part in (of.records, of.own if of.is_own else of.own[:0])])
-    if not len(frame):
+    parts = [part for of in counted for part in (of.records, of.own if of.is_own else of.own[:0]) if len(part)]
+    if not parts:
         return NotPublished(f"no source states {selection.powertrain} {selection.basis} figures of {names}")
+    stated = Claims.joined(parts)
     finest = {
-        str(code): min((Grain(word) for word in part["grain"].astype(str).unique()), key=lambda grain: grain.months)
-        for code, part in frame.groupby("market", observed=True)
+        code: min((Grain(word) for word in stated.grain[rows].rows()), key=lambda grain: grain.months)
+        for code, rows in stated.market.rows().items()
     }
     coarsest = max(finest.values(), key=lambda grain: grain.months)
     coarse = [code for code in selection.market if finest.get(code) is coarsest]
@@ -916,10 +1002,10 @@ def _unanswered(connection: Connection, dataset: Dataset, selection: Selection, 
         return (replace(selection, market=rest),) if rest else ()
 
     reasons: list[tuple[str, tuple[Selection, ...]]] = []
-    in_range = frame[_in_range(frame["month"].to_numpy(), replace(selection, grain=Grain.MONTH))]
-    named = in_range[~in_range["maker"].isin([ALL, OTHER])]
-    with_makers, with_models = set(named["market"]), set(named.loc[named["model"] != ALL, "market"])
-    totals_only = [code for code in selection.market if code in set(in_range["market"]) - with_makers]
+    in_range = stated[_in_range(stated.month, replace(selection, grain=Grain.MONTH))]
+    named = in_range[~in_range.maker.among((ALL, OTHER))]
+    with_makers, with_models = named.market.rows().keys(), named.market[~named.model.are(ALL)].rows().keys()
+    totals_only = [code for code in selection.market if code in in_range.market.rows().keys() - with_makers]
     if totals_only and not is_of_totals(selection):
         reasons.append(
             (
@@ -949,12 +1035,12 @@ def _unanswered(connection: Connection, dataset: Dataset, selection: Selection, 
         ),
         (
             f"no period in the range asked for has "
-            f"{'the same a year before' if selection.measure is Measure.GROWTH else 'a figure'}{_span_text(frame)}",
+            f"{'the same a year before' if selection.measure is Measure.GROWTH else 'a figure'}{_span_text(stated)}",
             (whole_range,),
         ),
         (
             "no period has what the measure and window need (neither reaches over a period without figures)"
-            f"{_span_text(frame)}",
+            f"{_span_text(stated)}",
             (without_window,),
         ),
         (f"none of the makers or models asked for is named in figures of {names}", (everybody,)),
@@ -967,8 +1053,8 @@ def _unanswered(connection: Connection, dataset: Dataset, selection: Selection, 
     return NotPublished(f"nothing is published of {names} for this selection")
 
 
-def _span_text(frame: pd.DataFrame) -> str:
-    first, last = (month_start(int(month)) for month in (frame["month"].min(), frame["month"].max()))
+def _span_text(claims: Claims) -> str:
+    first, last = (month_start(int(month)) for month in (claims.month.min(), claims.month.max()))
     return f"; figures run from {first:%Y-%m} to {last:%Y-%m}"
 
 

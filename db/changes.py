@@ -444,7 +444,7 @@ def cited(connection: Connection, evidence_ids: Collection[int]) -> dict[int, tu
 def sources_cited(connection: Connection, published: Mapping[str, date], *, as_of: date | None) -> tuple[Citation, ...]:
     """The sources of some changes, as of a day; `published` is by slug the day on which the newest became known."""
     files = connection.execute(
-        select(snapshot.c.source_id, snapshot.c.file)
+        select(source.c.slug, snapshot.c.file)
         .join(source, source.c.id == snapshot.c.source_id)
         .where(source.c.slug.in_(sorted(published)), snapshot.c.status == SnapshotStatus.LOADED)
         .distinct()

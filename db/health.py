@@ -9,10 +9,13 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date, timedelta
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, and_, case, func, literal, or_, select
+import numpy as np
+from sqlalchemy import Connection, Engine, and_, case, func, literal, select
 
+from db.memory import remembered
 from db.queries import next_due
 from db.schema import (
     RECORDS,
@@ -20,14 +23,12 @@ from db.schema import (
     cross_check_difference,
     maker_group,
     market,
-    penetration,
     rejection,
-    sales,
-    series,
     snapshot,
     source,
 )
 from db.store import CrossCheck, Difference, Source, explained, ready
+from db.vintages import penetration_ever, sales_ever
 from db.vocabulary import OPEN_END, Cadence, Grain, Obtained, SnapshotStatus, States
 
 _OWN_HISTORY = (Obtained.CURATED, Obtained.IMPORTED)
@@ -50,7 +51,7 @@ class Stated:
     last_period: date
     figures: int
 
-    @property
+    @cached_property
     def published_to(self) -> date:
         """The first day after the last period."""
         months = self.last_period.year * 12 + self.last_period.month - 1 + self.grain.months
@@ -138,7 +139,7 @@ class SourceHealth:
         """How many figures and records it states."""
         return sum(each.figures for each in self.stated) + sum(each.figures for each in self.recorded)
 
-    @property
+    @cached_property
     def markets(self) -> tuple[Expected, ...]:
         """For each market that it tells about, how far, and what is expected next; ordered by code."""
         of_market: dict[str, list[Stated]] = defaultdict(list)
@@ -146,7 +147,7 @@ class SourceHealth:
             of_market[each.market].append(each)
         return tuple(_expected(of_market[code], self.source.lag_days) for code in sorted(of_market))
 
-    @property
+    @cached_property
     def latest(self) -> Expected | None:
         """The market that it tells about furthest, the one due first among equals; None where it has no periods.
 
@@ -227,10 +228,10 @@ def source_health(
         # The files of a name come in order, so that its last one stays.
         standing = list({file.file: file for file in loaded}.values())
         is_own = any(file.obtained in _OWN_HISTORY for file in standing)
-        known = days.get(row.id) if is_own else max((file.known_on for file in standing), default=None)
+        known = days.get(row.slug) if is_own else max((file.known_on for file in standing), default=None)
         if known is None:
             loaded = standing = []
-        of_source = stated.get(row.id, ())
+        of_source = stated.get(row.slug, ())
         found.append(
             SourceHealth(
                 source=Source(
@@ -249,9 +250,9 @@ def source_health(
                 rejected_rows=sum(file.rows_rejected for file in loaded),
                 refused_files=refused[row.slug],
                 stated=tuple(of_source),
-                recorded=tuple(recorded.get(row.id, ())),
-                figures_all_vintages=vintages[row.id]
-                + sum(each.figures_all_vintages for each in recorded.get(row.id, ())),
+                recorded=tuple(recorded.get(row.slug, ())),
+                figures_all_vintages=vintages[row.slug]
+                + sum(each.figures_all_vintages for each in recorded.get(row.slug, ())),
             )
         )
     return tuple(found)
@@ -264,126 +265,102 @@ def _files(connection: Connection, as_of: date | None) -> Sequence[Any]:
         .where(snapshot.c.status == SnapshotStatus.LOADED)
         .order_by(snapshot.c.source_id, snapshot.c.file, snapshot.c.known_on, snapshot.c.id)
     )
-    if as_of is not None:
-        query = query.where(or_(snapshot.c.obtained.in_(_OWN_HISTORY), snapshot.c.known_on <= as_of))
-    return connection.execute(query).all()
+    ever = remembered(connection, (_files,), lambda: tuple(connection.execute(query)))
+    return [file for file in ever if as_of is None or file.obtained in _OWN_HISTORY or file.known_on <= as_of]
 
 
-def _days_of_own_history(connection: Connection, as_of: date | None) -> dict[int, date]:
-    """By source with a file that is its own history: the latest day, up to one, on which a row became known."""
-    own = select(snapshot.c.source_id).where(snapshot.c.obtained.in_(_OWN_HISTORY))
-    latest: dict[int, date] = {}
-    for table in (sales, penetration):
+def _days_of_own_history(connection: Connection, as_of: date | None) -> dict[str, date]:
+    """By source: the latest day, up to one, on which a row of its files became known."""
+    latest: dict[str, date] = {}
+    for ever in (sales_ever(connection), penetration_ever(connection)):
+        made = ever.made(as_of)
+        days = np.full(len(ever.of_series), -1, dtype=np.int64)
+        np.maximum.at(days, ever.series[made], ever.known_from[made])
+        of_source: dict[str, int] = {}
+        for (slug, *_), day in zip(ever.of_series, days.tolist(), strict=True):
+            of_source[slug] = max(day, of_source.get(slug, -1))
+        _later(latest, [(slug, date(1970, 1, 1) + timedelta(days=day)) for slug, day in of_source.items() if day >= 0])
+    for table in (maker_group, *RECORDS):
         query = (
-            select(series.c.source_id, func.max(table.c.known_from))
-            .join(series, series.c.id == table.c.series_id)
-            .where(series.c.source_id.in_(own))
-            .group_by(series.c.source_id)
+            select(source.c.slug, func.max(table.c.known_from))
+            .join(source, source.c.id == table.c.source_id)
+            .group_by(source.c.slug)
         )
         if as_of is not None:
             query = query.where(table.c.known_from <= as_of)
         _later(latest, connection.execute(query).tuples().all())
-    for table in (maker_group, *RECORDS):
-        of_source = (
-            select(table.c.source_id, func.max(table.c.known_from))
-            .where(table.c.source_id.in_(own))
-            .group_by(table.c.source_id)
-        )
-        if as_of is not None:
-            of_source = of_source.where(table.c.known_from <= as_of)
-        _later(latest, connection.execute(of_source).tuples().all())
     return latest
 
 
-def _recorded(connection: Connection, as_of: date | None) -> dict[int, list[Recorded]]:
+def _recorded(connection: Connection, as_of: date | None) -> dict[str, list[Recorded]]:
     """By source: the records of each kind that it states as known on a day."""
-    found: dict[int, list[Recorded]] = defaultdict(list)
+    found: dict[str, list[Recorded]] = defaultdict(list)
     for table in RECORDS:
         stands = table.c.known_to == OPEN_END
         if as_of is not None:
             stands = and_(table.c.known_from <= as_of, table.c.known_to > as_of)
         last = func.max(case((stands, table.c.period_start))) if "period_start" in table.c else literal(None)
-        query = select(table.c.source_id, func.sum(case((stands, 1), else_=0)), func.count(), last)
+        query = select(source.c.slug, func.sum(case((stands, 1), else_=0)), func.count(), last).join(
+            source, source.c.id == table.c.source_id
+        )
         if as_of is not None:
             query = query.where(table.c.known_from <= as_of)
-        for source_id, figures, claims, last_period in connection.execute(query.group_by(table.c.source_id)).tuples():
-            found[source_id].append(
+        for slug, figures, claims, last_period in connection.execute(query.group_by(source.c.slug)).tuples():
+            found[slug].append(
                 Recorded(table=table.name, figures=int(figures), figures_all_vintages=claims, last_period=last_period)
             )
     return found
 
 
-def _later(latest: dict[int, date], found: Sequence[tuple[int, date]]) -> None:
-    for source_id, day in found:
-        latest[source_id] = max(day, latest.get(source_id, day))
+def _later(latest: dict[str, date], found: Sequence[tuple[str, date]]) -> None:
+    for slug, day in found:
+        latest[slug] = max(day, latest.get(slug, day))
 
 
 def _stated(
     connection: Connection, as_of: date | None, markets: Sequence[str]
-) -> tuple[dict[int, list[Stated]], Counter[int]]:
+) -> tuple[dict[str, list[Stated]], Counter[str]]:
     """What each source states as known on a day, and how many claims it has made up to then."""
-    spans: dict[tuple[Any, ...], list[tuple[date, date, int]]] = defaultdict(list)
-    vintages: Counter[int] = Counter()
-    about = {
-        row.id: row
-        for row in connection.execute(
-            select(
-                series.c.id,
-                series.c.source_id,
-                series.c.market,
-                market.c.name,
-                series.c.basis,
-                series.c.powertrain,
-                series.c.grain,
-            )
-            .join(market, market.c.code == series.c.market)
-            .where(series.c.market.in_(markets) if markets else series.c.market.is_not(None))
-        )
-    }
-    for table in (sales, penetration):
-        # By the key's first member alone: the rows are read as they lie, and nothing is sorted.
-        for series_id, first, last, figures, claims in _of_series(connection, table, as_of):
-            row = about.get(series_id)
-            if row is None:
+    names = dict(connection.execute(select(market.c.code, market.c.name)).tuples().all())
+    spans: dict[tuple[str, ...], list[tuple[int, int, int]]] = defaultdict(list)
+    vintages: Counter[str] = Counter()
+    for ever in (sales_ever(connection), penetration_ever(connection)):
+        keys = [(slug, code, *words) for slug, _, code, *words in ever.of_series]
+        about = sorted(set(keys))
+        places = {key: n for n, key in enumerate(about)}
+        table = np.array([places[key] for key in keys], dtype=np.int64)[ever.series]
+        stands, made, count = ever.standing(as_of), ever.made(as_of), len(about)
+        first, last = np.full(count, np.iinfo(np.int64).max), np.full(count, -1, dtype=np.int64)
+        np.minimum.at(first, table[stands], ever.month[stands])
+        np.maximum.at(last, table[stands], ever.month[stands])
+        figures, claims = (np.bincount(table[rows], minlength=count) for rows in (stands, made))
+        for key, *span, number, ever_made in zip(
+            about, first.tolist(), last.tolist(), figures.tolist(), claims.tolist(), strict=True
+        ):
+            if markets and key[1] not in markets:
                 continue
-            vintages[row.source_id] += claims
-            if figures:
-                key = (row.source_id, row.market, row.name, row.basis, row.powertrain, row.grain)
-                spans[key].append((first, last, figures))
-    stated: dict[int, list[Stated]] = defaultdict(list)
-    for (source_id, code, name, basis, powertrain, grain), of_key in spans.items():
-        stated[source_id].append(
+            vintages[key[0]] += ever_made
+            if number:
+                spans[key].append((*span, number))
+    stated: dict[str, list[Stated]] = defaultdict(list)
+    for (slug, code, basis, powertrain, grain), of_key in sorted(spans.items()):
+        stated[slug].append(
             Stated(
                 market=code,
-                market_name=name,
-                basis=str(basis),
-                powertrain=str(powertrain),
+                market_name=names[code],
+                basis=basis,
+                powertrain=powertrain,
                 grain=Grain(grain),
-                first_period=min(first for first, _, _ in of_key),
-                last_period=max(last for _, last, _ in of_key),
+                first_period=_first_day(min(first for first, _, _ in of_key)),
+                last_period=_first_day(max(last for _, last, _ in of_key)),
                 figures=sum(figures for _, _, figures in of_key),
             )
         )
-    for of_source in stated.values():
-        of_source.sort(key=lambda each: (each.market, each.basis, each.powertrain, each.grain))
     return stated, vintages
 
 
-def _of_series(connection: Connection, table: Table, as_of: date | None) -> Sequence[tuple[Any, ...]]:
-    """For each series: first and last period and number of the claims that stand, and how many there ever were."""
-    stands = table.c.known_to == OPEN_END
-    if as_of is not None:
-        stands = and_(table.c.known_from <= as_of, table.c.known_to > as_of)
-    query = select(
-        table.c.series_id,
-        func.min(case((stands, table.c.period_start))),
-        func.max(case((stands, table.c.period_start))),
-        func.sum(case((stands, 1), else_=0)),
-        func.count(),
-    ).group_by(table.c.series_id)
-    if as_of is not None:
-        query = query.where(table.c.known_from <= as_of)
-    return connection.execute(query).tuples().all()
+def _first_day(month: int) -> date:
+    return date(month // 12, month % 12 + 1, 1)
 
 
 def rejected_rows(

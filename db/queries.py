@@ -6,16 +6,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from typing import Any
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Engine, Select, String, Table, and_, case, cast, func, or_, select
 
 from db import records as record_tables
+from db.claims import STANDING, Bools, Claims, Ints, Vocabulary, Words
+from db.memory import MEMORY, each_remembered, identity, remembered
 from db.schema import (
     RECORDS,
     evidence,
@@ -36,9 +40,11 @@ from db.vocabulary import (
     ALL,
     OPEN_END,
     OTHER,
+    Basis,
     DatePrecision,
     Grain,
     Obtained,
+    Powertrain,
     SnapshotStatus,
     VehicleScope,
 )
@@ -65,25 +71,6 @@ class Citation:
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """Tidy rows with where they come from.
-
-    `as_of` is the day as known on which they are given, None for now; `remarks` is what their publishers say about
-    some of them, by evidence_id.
-    """
-
-    frame: pd.DataFrame
-    citations: tuple[Citation, ...]
-    as_of: date | None
-    remarks: dict[int, str]
-
-    def warnings(self, rows: pd.DataFrame) -> tuple[str, ...]:
-        """What the publishers say about some rows of the frame, what concerns most of their records first."""
-        said = Counter(self.remarks[n] for n in rows["evidence_id"].unique().tolist() if n in self.remarks)
-        return tuple(remark for remark, _ in sorted(said.items(), key=lambda item: (-item[1], item[0])))
-
-
-@dataclass(frozen=True)
 class Nouns:
     """The names that a selection may use: markets, makers, models and groups, by code or slug.
 
@@ -92,15 +79,15 @@ class Nouns:
     to them.
     """
 
-    markets: dict[str, str]
-    adjectives: dict[str, str]
+    markets: Mapping[str, str]
+    adjectives: Mapping[str, str]
     regions: frozenset[str]
-    makers: dict[str, str]
-    models: dict[str, str]
-    model_makers: dict[str, str]
-    groups: dict[str, str]
-    members: dict[str, tuple[str, ...]]
-    memberships: dict[str, tuple[Membership, ...]] = field(default_factory=dict)
+    makers: Mapping[str, str]
+    models: Mapping[str, str]
+    model_makers: Mapping[str, str]
+    groups: Mapping[str, str]
+    members: Mapping[str, tuple[str, ...]]
+    memberships: Mapping[str, tuple[Membership, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -114,12 +101,31 @@ class Membership:
 
 def nouns(connection: Connection, *, as_of: date | None = None) -> Nouns:
     """The markets that have figures, and every maker, model and group; groups as known on `as_of`."""
+    return remembered(connection, (nouns, as_of), lambda: _nouns(connection, as_of))
+
+
+def _names(connection: Connection) -> Nouns:
+    """The markets, makers and models, without groups."""
     with_figures = select(series.c.market).distinct()
     markets = connection.execute(
         select(market.c.code, market.c.name, market.c.adjective, market.c.kind).where(market.c.code.in_(with_figures))
     ).all()
     makers = dict(connection.execute(select(maker.c.slug, maker.c.name)).tuples().all())
     models = connection.execute(select(model_table.c.slug, model_table.c.maker, model_table.c.name)).all()
+    return Nouns(
+        markets=MappingProxyType({code: name for code, name, _, _ in markets}),
+        adjectives=MappingProxyType({code: adjective for code, _, adjective, _ in markets}),
+        regions=frozenset(code for code, _, _, kind in markets if kind == "region"),
+        makers=MappingProxyType({slug: name for slug, name in makers.items() if slug not in (ALL, OTHER)}),
+        models=MappingProxyType({slug: name for slug, _, name in models if slug not in (ALL, OTHER)}),
+        model_makers=MappingProxyType({slug: of for slug, of, _ in models if slug not in (ALL, OTHER)}),
+        groups=MappingProxyType({}),
+        members=MappingProxyType({}),
+    )
+
+
+def _nouns(connection: Connection, as_of: date | None) -> Nouns:
+    names = remembered(connection, (_names,), lambda: _names(connection))
     groups: dict[str, str] = {}
     memberships: dict[str, list[Membership]] = {}
     told_by: dict[str, int] = {}
@@ -141,17 +147,205 @@ def nouns(connection: Connection, *, as_of: date | None = None) -> Nouns:
             groups[slug] = name
             first, end = (day.year * 12 + day.month - 1 for day in (valid_from, valid_to))
             memberships.setdefault(slug, []).append(Membership(maker=of, first=first, end=end))
-    return Nouns(
-        markets={code: name for code, name, _, _ in markets},
-        adjectives={code: adjective for code, _, adjective, _ in markets},
-        regions=frozenset(code for code, _, _, kind in markets if kind == "region"),
-        makers={slug: name for slug, name in makers.items() if slug not in (ALL, OTHER)},
-        models={slug: name for slug, _, name in models if slug not in (ALL, OTHER)},
-        model_makers={slug: of for slug, of, _ in models if slug not in (ALL, OTHER)},
-        groups=groups,
-        members={slug: tuple(sorted({of.maker for of in belonging})) for slug, belonging in memberships.items()},
-        memberships={slug: tuple(of) for slug, of in memberships.items()},
+    members = {slug: tuple(sorted({of.maker for of in belonging})) for slug, belonging in memberships.items()}
+    return replace(
+        names,
+        groups=MappingProxyType(groups),
+        members=MappingProxyType(members),
+        memberships=MappingProxyType({slug: tuple(of) for slug, of in memberships.items()}),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """All that was ever claimed about one market's vehicles of a scope.
+
+    `claims` come series by series; beside each stand the day since 1970-01-01 from which it no longer stood
+    (`STANDING` where it stands), and its file. `told_by` has source (slug), file, basis and powertrain of every series;
+    `remarks` what the publishers say about the records, by evidence_id.
+    """
+
+    claims: Claims
+    known_to: Ints
+    file: Words
+    told_by: frozenset[tuple[str, str, str, str]]
+    remarks: Mapping[int, str]
+
+    def stood(self, as_of: date | None) -> Bools:
+        """Which claims stood on a day; without one, those that stand now."""
+        if as_of is None or as_of >= OPEN_END:
+            return np.asarray(self.known_to == STANDING)
+        day = (as_of - _EPOCH).days
+        return np.asarray((self.claims.known_from <= day) & (self.known_to > day))
+
+
+def told(
+    connection: Connection, markets: Sequence[str], *, scope: VehicleScope = VehicleScope.PASSENGER_CAR
+) -> dict[str, Told]:
+    """All that was ever claimed about some markets, by market: read once for as long as no other data are loaded."""
+    questions = {market: (told, market, scope) for market in markets}
+    return each_remembered(connection, questions, lambda missing: _told(connection, missing, scope))
+
+
+def _told(connection: Connection, markets: Sequence[str], scope: VehicleScope) -> dict[str, Told]:
+    words = ("source", "basis", "market", "powertrain", "grain", "maker", "model", "file")
+    wanted = (series.c.market.in_(markets), series.c.vehicle_scope == scope)
+    about = _driver_rows(
+        connection,
+        select(series.c.id, source.c.slug, *(series.c[word] for word in words[1:]))
+        .join(source, source.c.id == series.c.source_id)
+        .where(*wanted)
+        .order_by(series.c.id),
+    )
+    numbers = claim_columns(connection, *wanted)
+    listed = _vocabularies(connection)
+    ids, *of_series = zip(*about, strict=True) if about else ((),) * (1 + len(words))
+    # The series come in the order of their ids, so that a claim's series is found by bisection.
+    rows = np.searchsorted(np.array(ids, dtype=np.int64), numbers.pop("series_id"))
+    columns: dict[str, Any] = {
+        word: Words(np.array([listed[word].place[each] for each in of], dtype=np.int64)[rows], listed[word])
+        for word, of in zip(words, of_series, strict=True)
+    }
+    known_to, file = numbers.pop("known_to"), columns.pop("file")
+    claims = Claims(**columns, **numbers)
+    remarks = _remarks(connection, np.unique(claims.evidence_id).tolist())
+    of_market = claims.market.rows()
+    told_by = {code: frozenset((row[1], row[8], row[2], row[4]) for row in about if row[3] == code) for code in markets}
+    nothing = np.array([], dtype=np.int64)
+    found = {}
+    for code in markets:
+        own = of_market.get(code, nothing)
+        evidences = np.unique(claims.evidence_id[own]).tolist()
+        found[code] = Told(
+            claims=claims[own].by_themselves(),
+            known_to=known_to[own],
+            file=file[own],
+            told_by=told_by[code],
+            remarks=MappingProxyType({n: remarks[n] for n in evidences if n in remarks}),
+        )
+    return found
+
+
+def _vocabularies(connection: Connection) -> Mapping[str, Vocabulary]:
+    """The words of each column of claims: the same for all markets, so that their claims can be put together."""
+
+    def listed(column: Any) -> Vocabulary:
+        return Vocabulary(connection.execute(select(column).distinct().order_by(column)).scalars())
+
+    def ask() -> Mapping[str, Vocabulary]:
+        return MappingProxyType(
+            {
+                "source": listed(source.c.slug),
+                "basis": Vocabulary(sorted(Basis)),
+                "market": listed(market.c.code),
+                "powertrain": Vocabulary(sorted(Powertrain)),
+                "grain": Vocabulary(sorted(Grain)),
+                "maker": listed(maker.c.slug),
+                "model": listed(model_table.c.slug),
+                "file": listed(snapshot.c.file),
+            }
+        )
+
+    return remembered(connection, (_vocabularies,), ask)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which claims about a market are asked for; months are numbered as in `Claims`.
+
+    Months from `first` to `last`, and those from `newest` on: how far the records go is to be seen from them.
+    """
+
+    bases: tuple[str, ...]
+    powertrains: tuple[str, ...]
+    as_of: date | None
+    first: int | None = None
+    last: int | None = None
+    newest: int = 0
+
+    def of(self, told: Told) -> Bools:
+        """Which of the claims those are."""
+        claims = told.claims
+        rows = told.stood(self.as_of) & self._about(claims)
+        if self.first is not None:
+            rows &= claims.month >= self.first
+        if self.last is not None:
+            rows &= (claims.month <= self.last) | (claims.month >= self.newest)
+        return rows
+
+    def _about(self, claims: Claims) -> Bools:
+        return claims.basis.among(self.bases) & claims.powertrain.among(self.powertrains)
+
+    def newest_month(self, told: Told) -> int:
+        """The month of the newest claim, whenever it stood; 0 without any."""
+        return int(told.claims.month[self._about(told.claims)].max(initial=0))
+
+
+Followed = TypeVar("Followed")
+
+
+@dataclass(frozen=True)
+class MarketClaims:
+    """The claims about one market that are asked for: taken out of all that was told when they are needed."""
+
+    told: Told
+    asked: Asked
+    identity: Hashable | None
+
+    @cached_property
+    def claims(self) -> Claims:
+        """The claims, series by series."""
+        return self.told.claims[self.asked.of(self.told)]
+
+    def follows(self, what: Hashable, work_out: Callable[[], Followed]) -> Followed:
+        """What follows from these claims alone: worked out once, and remembered for as long as they are."""
+        if self.identity is None:
+            return work_out()
+        return MEMORY.recall((self.identity, self.asked, what), work_out)
+
+    @property
+    def latest(self) -> Mapping[str, int]:
+        """The sources that have a claim, each with the day since 1970-01-01 on which its latest became known."""
+
+        def work_out() -> Mapping[str, int]:
+            days = self.claims.known_from
+            return MappingProxyType({slug: int(days[rows].max()) for slug, rows in self.claims.source.rows().items()})
+
+        return self.follows("latest", work_out)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Claims by market with where they come from; markets without any are not there.
+
+    `as_of` is the day as known on which they are given, None for now; `remarks` is what their publishers say about
+    records of these markets, by evidence_id.
+    """
+
+    markets: Mapping[str, MarketClaims]
+    citations: tuple[Citation, ...]
+    as_of: date | None
+    remarks: Mapping[int, str]
+
+    @cached_property
+    def claims(self) -> Claims:
+        """The claims of all markets, one market after another."""
+        return Claims.joined([of.claims for of in self.markets.values()] or [Claims.none()])
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The same as a tidy frame: one row a claim, with the columns of `Claims`, words as categories."""
+        return self.claims.frame()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The slugs that the codes of the claims' sources stand for."""
+        return next((of.told.claims.source.listed for of in self.markets.values()), Vocabulary())
+
+    def warnings(self, evidence_ids: Ints) -> tuple[str, ...]:
+        """What the publishers say about some claims, by their evidence, what concerns most of the records first."""
+        said = Counter(self.remarks[n] for n in np.unique(evidence_ids).tolist() if n in self.remarks)
+        return tuple(remark for remark, _ in sorted(said.items(), key=lambda item: (-item[1], item[0])))
 
 
 def sales_figures(
@@ -167,101 +361,80 @@ def sales_figures(
 ) -> Dataset:
     """The claims about the cars of the markets on some bases, as known on `as_of`.
 
-    The frame has one row a claim: source (slug), basis, market, powertrain, grain, maker, model (categories), month
-    (the period's first month as year * 12 + month - 1), units, known_from (days since 1970-01-01), evidence_id. Sources
-    may contradict each other and periods overlap: `dashboard.precedence` chooses.
+    Sources may contradict each other and periods overlap: `dashboard.precedence` chooses.
 
     Periods before `first` are left out, and those after `last`, but for the newest two years: how far the records go is
     to be seen from them.
     """
-    wanted = (
-        series.c.market.in_(markets),
-        series.c.basis.in_(bases),
-        series.c.powertrain.in_(powertrains),
-        series.c.vehicle_scope == scope,
-    )
-    told = _driver_rows(
-        connection,
-        select(series.c.source_id, series.c.file, series.c.id, source.c.slug, *(series.c[name] for name in _WORDS[1:]))
-        .join(source, source.c.id == series.c.source_id)
-        .where(*wanted)
-        .order_by(series.c.id),
-    )
-    in_time = _periods(connection, wanted, first=first, last=last, as_of=as_of)
-    claims = _claims(connection, *wanted, *in_time, _known(sales, as_of))
-    frame = _claims_frame([row[2:] for row in told], claims)
-    files = {(row[0], row[1]) for row in told}
-    return Dataset(
-        frame=frame,
-        citations=citations(connection, files, _latest_day(frame), as_of=as_of) if len(frame) else (),
+    of = told(connection, markets, scope=scope)
+    asked = Asked(
+        bases=tuple(sorted(bases)),
+        powertrains=tuple(sorted(powertrains)),
         as_of=as_of,
-        remarks=_remarks(connection, frame["evidence_id"].unique().tolist()),
+        first=None if first is None else _month_of(first),
+        last=None if last is None else _month_of(last),
+    )
+    if last is not None:
+        newest = max((asked.newest_month(each) for each in of.values()), default=0)
+        newest = min(newest, _month_of(as_of)) if as_of else newest
+        asked = replace(asked, newest=newest - newest % 12 - 12)
+    data = identity(connection)
+    every = {
+        market: MarketClaims(told=of[market], asked=asked, identity=data and (data, market, scope))
+        for market in sorted(of)
+    }
+    found = {market: each for market, each in every.items() if each.latest}
+    files = {
+        (slug, file)
+        for each in of.values()
+        for slug, file, basis, powertrain in each.told_by
+        if basis in asked.bases and powertrain in asked.powertrains
+    }
+    return Dataset(
+        markets=found,
+        citations=_citations(connection, files, [each.latest for each in found.values()], as_of=as_of),
+        as_of=as_of,
+        remarks={n: remark for market in found for n, remark in of[market].remarks.items()},
     )
 
 
-def _periods(
-    connection: Connection,
-    wanted: Sequence[ColumnElement[bool]],
-    *,
-    first: date | None,
-    last: date | None,
-    as_of: date | None,
-) -> tuple[ColumnElement[bool], ...]:
-    """What is true of the periods from `first` to `last`, and of the newest two years that are known on the day."""
-    bounds: tuple[ColumnElement[bool], ...] = () if first is None else (sales.c.period_start >= first,)
-    if last is None:
-        return bounds
-    # For each series its newest period is found by the key, however many it has.
-    newest_of_series = (
-        select(func.max(sales.c.period_start))
-        .where(sales.c.series_id == series.c.id)
-        .correlate(series)
-        .scalar_subquery()
-    )
-    newest = connection.execute(select(func.max(newest_of_series)).where(*wanted)).scalar()
-    if newest is None:
-        return bounds
-    newest = _as_date(newest)
-    newest = min(newest, as_of) if as_of else newest
-    return (*bounds, or_(sales.c.period_start <= last, sales.c.period_start >= date(newest.year - 1, 1, 1)))
+def _month_of(day: date) -> int:
+    return day.year * 12 + day.month - 1
 
 
-def _claims(connection: Connection, *where: ColumnElement[bool]) -> dict[str, Any]:
-    """Claims about units, series by series, as `_claims_frame` takes them.
+def claim_columns(
+    connection: Connection, *where: ColumnElement[bool], of: Table = sales, value: str = "units"
+) -> dict[str, Any]:
+    """Claims of a table, series by series, as columns of numbers (N).
 
-    A row of its own for each claim would cost more than all that is done with it: the database hands over one text a
-    column and series, and the numbers in it are read at once.
+    series_id, month (as in `Claims`), the value, known_from, known_to (days since 1970-01-01), evidence_id. A row of
+    its own for each claim would cost more than all that is done with it: the database hands over one text a column and
+    series, and the numbers in it are read at once.
     """
 
-    def joined(column: Any) -> Any:
-        return func.aggregate_strings(cast(column, String), ",")
+    def joined(name: str) -> Any:
+        return func.aggregate_strings(cast(of.c[name], String), ",")
 
     rows = _driver_rows(
         connection,
         select(
-            sales.c.series_id,
+            of.c.series_id,
             func.count(),
-            joined(sales.c.period_start),
-            joined(sales.c.units),
-            joined(sales.c.known_from),
-            joined(sales.c.evidence_id),
+            *map(joined, ("period_start", value, "known_from", "known_to", "evidence_id")),
         )
-        .join_from(series, sales, series.c.id == sales.c.series_id)
+        .join_from(series, of, series.c.id == of.c.series_id)
         .where(*where)
-        .group_by(sales.c.series_id),
+        .group_by(of.c.series_id)
+        .order_by(of.c.series_id),
     )
-    ids, counts, periods, units, known, evidences = zip(*rows, strict=True) if rows else ((),) * 6
-
-    def numbers(texts: Sequence[str]) -> Any:
-        return np.fromstring(",".join(texts), dtype=np.int64, sep=",")
-
-    months, _ = _days(periods)
+    ids, counts, periods, values, known, ended, evidences = zip(*rows, strict=True) if rows else ((),) * 7
     return {
         "series_id": np.repeat(np.array(ids, dtype=np.int64), np.array(counts, dtype=np.int64)),
-        "month": months,
-        "units": numbers(units).astype(np.float64),
+        "month": _days(periods)[0],
+        value: np.fromstring(",".join(values), dtype=np.float64, sep=","),
         "known_from": _days(known)[1],
-        "evidence_id": numbers(evidences),
+        "known_to": _days(ended)[1],
+        "evidence_id": np.fromstring(",".join(evidences), dtype=np.int64, sep=","),
     }
 
 
@@ -423,12 +596,12 @@ def exchange_rates(connection: Connection, *, as_of: date | None = None, **only:
 
 def record_citations(connection: Connection, *frames: pd.DataFrame, as_of: date | None = None) -> tuple[Citation, ...]:
     """The publishers' tables behind the rows of frames of `records`, each once."""
-    files = {key for frame in frames for key in zip(frame["source_id"], frame["file"], strict=True)}
+    files = {key for frame in frames for key in zip(frame["source"], frame["file"], strict=True)}
     published: dict[str, date] = {}
     for frame in frames:
         for slug, day in zip(frame["source"], frame["known_from"], strict=True):
             published[slug] = max(published.get(slug, day), day)
-    return citations(connection, files, published, as_of=as_of) if files else ()
+    return citations(connection, files, published, as_of=as_of)
 
 
 def record_receipts(connection: Connection, rows: pd.DataFrame) -> pd.DataFrame:
@@ -529,13 +702,18 @@ def next_due(published_to: date, grain: Grain, *, lag_days: int) -> date:
 
 def first_known(connection: Connection, *, markets: Sequence[str], basis: str) -> dict[str, date]:
     """For each market that has figures on the basis: the first day as known on which it can be shown."""
-    rows = connection.execute(
+    query = (
         select(series.c.market, func.min(sales.c.known_from))
         .join(sales, sales.c.series_id == series.c.id)
         .where(series.c.market.in_(markets), series.c.basis == basis)
         .group_by(series.c.market)
     )
-    return dict(rows.tuples().all())
+    found = remembered(
+        connection,
+        (first_known, frozenset(markets), basis),
+        lambda: MappingProxyType(dict(connection.execute(query).tuples().all())),
+    )
+    return dict(found)
 
 
 @dataclass(frozen=True)
@@ -553,6 +731,14 @@ def published(
     connection: Connection, *, markets: Sequence[str], scope: VehicleScope = VehicleScope.PASSENGER_CAR
 ) -> frozenset[Published]:
     """What there is about the cars of some markets, in whatever vintage: the ground of the firewall."""
+    questions = {code: (published, code, scope) for code in markets}
+    found = each_remembered(connection, questions, lambda missing: _published(connection, missing, scope))
+    return frozenset[Published]().union(*found.values())
+
+
+def _published(
+    connection: Connection, markets: Sequence[str], scope: VehicleScope
+) -> Mapping[str, frozenset[Published]]:
     named = case((series.c.maker.not_in((ALL, OTHER)), True), else_=False)
     rows = connection.execute(
         select(series.c.market, series.c.basis, series.c.powertrain, source.c.states, named)
@@ -560,12 +746,14 @@ def published(
         .where(series.c.market.in_(markets), series.c.vehicle_scope == scope)
         .distinct()
     )
-    return frozenset(
-        Published(
-            market=code, basis=str(basis), powertrain=str(powertrain), states=str(states), names_makers=bool(names)
+    of_market: dict[str, list[Published]] = {code: [] for code in markets}
+    for code, basis, powertrain, states, names in rows.tuples():
+        of_market[code].append(
+            Published(
+                market=code, basis=str(basis), powertrain=str(powertrain), states=str(states), names_makers=bool(names)
+            )
         )
-        for code, basis, powertrain, states, names in rows.tuples()
-    )
+    return {code: frozenset(of) for code, of in of_market.items()}
 
 
 @dataclass(frozen=True)
@@ -589,10 +777,13 @@ def events(
 ) -> tuple[Event, ...]:
     """What happened in some markets from `first` to `last`, oldest first; nothing that was yet to come on `as_of`."""
     end = last if as_of is None else min(last, as_of)
+    ever = remembered(connection, (events, frozenset(markets)), lambda: _events(connection, markets))
+    return tuple(each for each in ever if first <= each.date <= end)
+
+
+def _events(connection: Connection, markets: Sequence[str]) -> tuple[Event, ...]:
     rows = connection.execute(
-        select(event_table)
-        .where(event_table.c.market.in_(markets), event_table.c.date >= first, event_table.c.date <= end)
-        .order_by(event_table.c.date, event_table.c.id)
+        select(event_table).where(event_table.c.market.in_(markets)).order_by(event_table.c.date, event_table.c.id)
     )
     return tuple(
         Event(
@@ -628,75 +819,93 @@ def _driver_rows(connection: Connection, query: Select[Any]) -> Sequence[Any]:
         return list(result.cursor.fetchall())
 
 
-_WORDS = ("source", "basis", "market", "powertrain", "grain", "maker", "model")
+@dataclass(frozen=True)
+class _Sources:
+    """Every source by slug, in the order of precedence; and of each file that is loaded source (slug), file, the days
+    of its snapshots, and whether it says itself since when its rows are known."""
+
+    sources: Mapping[str, Citation]
+    files: Mapping[tuple[str, str], tuple[tuple[date, ...], bool]]
 
 
-def _claims_frame(about: Sequence[Any], claims: Mapping[str, Any], *, words: Sequence[str] = _WORDS) -> pd.DataFrame:
-    """Claims as a frame of categories and numbers: built from codes, since this is the hot path of every chart.
+def _sources(connection: Connection) -> _Sources:
+    is_own_history = case((snapshot.c.obtained.in_((Obtained.CURATED, Obtained.IMPORTED)), True), else_=False)
 
-    `about` has a row for each series, by id: its id, and its `words`.
-    """
-    ids, *of_series = zip(*about, strict=True) if about else ((),) * (1 + len(words))
-    # The series come in the order of their ids, so that a claim's series is found by bisection.
-    rows = np.searchsorted(np.array(ids, dtype=np.int64), claims["series_id"])
-    columns: dict[str, Any] = {}
-    for name, column in zip(words, of_series, strict=True):
-        number = {word: n for n, word in enumerate(sorted(set(column)))}
-        codes = np.array([number[word] for word in column], dtype=np.int32)
-        categories = pd.Index(list(number), dtype=object)
-        columns[name] = pd.Categorical.from_codes(codes[rows], categories=categories)
-    columns |= {name: column for name, column in claims.items() if name != "series_id"}
-    return pd.DataFrame(columns, copy=False)
+    def ask() -> _Sources:
+        days: dict[tuple[str, str], list[date]] = {}
+        own = set()
+        rows = connection.execute(
+            select(source.c.slug, snapshot.c.file, snapshot.c.known_on, is_own_history)
+            .join(source, source.c.id == snapshot.c.source_id)
+            .where(snapshot.c.status == SnapshotStatus.LOADED)
+        )
+        for slug, file, known_on, is_own in rows.tuples():
+            days.setdefault((slug, file), []).append(known_on)
+            own |= {(slug, file)} if is_own else set()
+        sources = connection.execute(select(source).order_by(source.c.precedence, source.c.slug))
+        return _Sources(
+            sources=MappingProxyType({row.slug: _cited(row) for row in sources}),
+            files=MappingProxyType({key: (tuple(sorted(of)), key in own) for key, of in days.items()}),
+        )
+
+    return remembered(connection, (_sources,), ask)
 
 
-def _as_date(stored: str | date) -> date:
-    return stored if isinstance(stored, date) else date.fromisoformat(stored)
-
-
-def _latest_day(frame: pd.DataFrame) -> dict[str, date]:
-    """By source: the latest day since when one of a frame's claims is known."""
-    latest = frame.groupby("source", observed=True)["known_from"].max()
-    return {str(slug): _EPOCH + timedelta(days=int(day)) for slug, day in latest.items()}
+def _cited(row: Any) -> Citation:
+    """A source as it is cited, as known on no day yet."""
+    return Citation(
+        slug=row.slug,
+        title=row.title,
+        publisher=row.publisher,
+        url=row.url,
+        licence=row.licence,
+        licence_url=row.licence_url,
+        known_on=date.min,
+        warning=row.warning,
+        states=str(row.states),
+        precedence=row.precedence,
+        lag_days=row.lag_days,
+    )
 
 
 def citations(
-    connection: Connection, files: Collection[tuple[int, str]], published: Mapping[str, date], *, as_of: date | None
+    connection: Connection, files: Collection[tuple[str, str]], published: Mapping[str, date], *, as_of: date | None
 ) -> tuple[Citation, ...]:
-    """The publishers' tables that claims come from: the files by source id and name, and by the source's slug the
-    latest day since when one of the claims is known."""
-    wanted = sorted(files)
-    is_own_history = snapshot.c.obtained.in_((Obtained.CURATED, Obtained.IMPORTED))
-    own_history = func.max(case((is_own_history, 1), else_=0)).label("own_history")
-    query = (
-        select(source, func.max(snapshot.c.known_on).label("known_on"), own_history)
-        .join(snapshot, snapshot.c.source_id == source.c.id)
-        .where(
-            source.c.id.in_({source_id for source_id, _ in wanted}),
-            snapshot.c.file.in_({file for _, file in wanted}),
-            snapshot.c.status == SnapshotStatus.LOADED,
-        )
-        .group_by(*source.c)
-        .order_by(source.c.precedence, source.c.slug)
-    )
-    if as_of is not None:
-        query = query.where(or_(is_own_history, snapshot.c.known_on <= as_of))
-    return tuple(
-        Citation(
-            slug=row.slug,
-            title=row.title,
-            publisher=row.publisher,
-            url=row.url,
-            licence=row.licence,
-            licence_url=row.licence_url,
-            known_on=published[row.slug] if row.own_history else row.known_on,
-            warning=row.warning,
-            states=str(row.states),
-            precedence=row.precedence,
-            lag_days=row.lag_days,
-        )
-        for row in connection.execute(query)
-        if row.slug in published
-    )
+    """The sources of claims of some files (source and name), each as of the latest that was known on the day.
+
+    `published` has for each source the latest day since when one of the claims is known.
+    """
+    days = {slug: (day - _EPOCH).days for slug, day in published.items()}
+    return _citations(connection, files, [days], as_of=as_of)
+
+
+def _citations(
+    connection: Connection,
+    files: Collection[tuple[str, str]],
+    told_on: Iterable[Mapping[str, int]],
+    *,
+    as_of: date | None,
+) -> tuple[Citation, ...]:
+    """The sources of some claims, each as of the latest of the files that was known on the day.
+
+    `told_on` has for each market the day since 1970-01-01 on which the latest claim of each source became known.
+    """
+    latest: dict[str, int] = {}
+    for of_market in told_on:
+        for slug, day in of_market.items():
+            latest[slug] = max(latest.get(slug, 0), day)
+    known = _sources(connection)
+    read: dict[str, date] = {}
+    own = {slug for slug, file in files if known.files.get((slug, file), ((), False))[1]}
+    for slug, file in files:
+        days, _ = known.files.get((slug, file), ((), False))
+        if slug in own:
+            days = (_EPOCH + timedelta(days=latest[slug]),) if slug in latest else ()
+        elif as_of is not None:
+            days = tuple(day for day in days if day <= as_of)
+        if slug in latest and days:
+            read[slug] = max(days[-1], read.get(slug, date.min))
+    return tuple(replace(cited, known_on=read[slug]) for slug, cited in known.sources.items() if slug in read)
 
 
 def _remarks(connection: Connection, evidence_ids: Sequence[int]) -> dict[int, str]:
@@ -718,8 +927,16 @@ def standing_claims(connection: Connection) -> pd.DataFrame:
         .join(source, source.c.id == series.c.source_id)
         .order_by(series.c.id),
     )
-    claims = _claims(connection, sales.c.known_to == OPEN_END)
-    return _claims_frame(about, claims, words=words)
+    claims = claim_columns(connection, sales.c.known_to == OPEN_END)
+    ids, *of_series = zip(*about, strict=True) if about else ((),) * (1 + len(words))
+    rows = np.searchsorted(np.array(ids, dtype=np.int64), claims["series_id"])
+    return pd.DataFrame(
+        {
+            **{word: pd.Categorical(of).take(rows) for word, of in zip(words, of_series, strict=True)},
+            "month": claims["month"],
+            "units": claims["units"],
+        }
+    )
 
 
 @dataclass(frozen=True)

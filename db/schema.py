@@ -81,6 +81,12 @@ def _word(kind: type[Word], name: str) -> Enum:
 
 schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
 
+data_state = Table(
+    "data_state",
+    metadata,
+    Column("token", String(32), primary_key=True, comment="one row: a random word, another one after every write"),
+)
+
 market = Table(
     "market",
     metadata,

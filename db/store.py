@@ -7,6 +7,7 @@ changed one closes the earlier claim and opens a new one, a vanished one is clos
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -273,7 +274,11 @@ def _place(engine: Engine) -> str:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that no other writer shares: it waits for the one that is under way."""
+    """A transaction that no other writer shares: it waits for the one that is under way.
+
+    With its changes it commits a new identity of the data, so that nobody takes what was remembered of the earlier ones
+    for these.
+    """
     with (
         explained(engine),
         engine.connect().execution_options(writing=True) as connection,
@@ -282,6 +287,19 @@ def writing(engine: Engine) -> Iterator[Connection]:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _WRITER_LOCK})
         yield connection
+        if inspect(connection).has_table(schema.data_state.name):
+            connection.execute(delete(schema.data_state))
+            connection.execute(insert(schema.data_state), [{"token": secrets.token_hex(16)}])
+
+
+def identity(connection: Connection) -> str | None:
+    """The identity of the data that a connection reads: equal data of one database have the same, others another one.
+
+    None while it writes, since what it reads then may never be committed, and where nothing was ever written.
+    """
+    if connection.get_execution_options().get("writing"):
+        return None
+    return connection.execute(select(schema.data_state.c.token)).scalar()
 
 
 def create(

@@ -7,24 +7,25 @@ says since when it is known, and a restated figure is a second row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Select, and_, case, func, select
+from sqlalchemy import Connection, Table, case, select
 
-from db.schema import sales, series, snapshot, source
-from db.vocabulary import OPEN_END, Obtained, SnapshotStatus, VehicleScope
+from db.claims import STANDING, Bools, Claims, Ints, Words
+from db.memory import remembered
+from db.queries import claim_columns, told
+from db.schema import penetration, sales, series, snapshot, source
+from db.vocabulary import OPEN_END, Obtained, SnapshotStatus
 
 CELL_WORDS = ("source", "file", "market", "basis", "powertrain", "grain", "maker", "model")
 """What a claim is about, apart from its period."""
-
-STANDING = (OPEN_END - date(1970, 1, 1)).days
-"""`known_to`, in days since 1970-01-01, of a claim that stands."""
 
 
 def claims_over_time(
@@ -40,37 +41,25 @@ def claims_over_time(
     One row a claim: `CELL_WORDS` (categories), month (the period's first month as year * 12 + month - 1), units,
     known_from and known_to (days since 1970-01-01; `STANDING` where the claim stood on `as_of`).
     """
-    wanted = (
-        series.c.market.in_(markets),
-        series.c.basis.in_(bases),
-        series.c.powertrain.in_(powertrains),
-        series.c.vehicle_scope == VehicleScope.PASSENGER_CAR,
+    day = STANDING if as_of is None else _number(as_of)
+    found = list(told(connection, markets).values())
+    asked = [
+        of.claims.basis.among(bases) & of.claims.powertrain.among(powertrains) & (of.claims.known_from <= day)
+        for of in found
+    ]
+    claims = Claims.joined([of.claims[rows] for of, rows in zip(found, asked, strict=True)])
+    file = Words.joined([of.file[rows] for of, rows in zip(found, asked, strict=True)])
+    known_to = np.concatenate([of.known_to[rows] for of, rows in zip(found, asked, strict=True)])
+    words = {name: file if name == "file" else getattr(claims, name) for name in CELL_WORDS}
+    return pd.DataFrame(
+        {
+            **{name: column.categories().remove_unused_categories() for name, column in words.items()},
+            "month": claims.month,
+            "units": claims.units.astype(np.int64),
+            "known_from": claims.known_from,
+            "known_to": np.where(known_to <= day, known_to, STANDING),
+        }
     )
-    words = [source.c.slug.label("source"), *(series.c[name] for name in CELL_WORDS[1:])]
-    about = connection.execute(
-        select(series.c.id, *words).join(source, source.c.id == series.c.source_id).where(*wanted).order_by(series.c.id)
-    ).all()
-    day = as_of or OPEN_END
-    claims = _driver_rows(
-        connection,
-        select(sales.c.series_id, sales.c.period_start, sales.c.units, sales.c.known_from, sales.c.known_to)
-        .join_from(series, sales, series.c.id == sales.c.series_id)
-        .where(*wanted, sales.c.known_from <= day),
-    )
-    ids, periods, units, known_from, known_to = zip(*claims, strict=True) if claims else ((), (), (), (), ())
-    rows = np.searchsorted(np.array([row.id for row in about], dtype=np.int64), np.array(ids, dtype=np.int64))
-    columns: dict[str, Any] = {}
-    for name in CELL_WORDS:
-        category = pd.Categorical([str(getattr(row, name)) for row in about])
-        columns[name] = category.take(rows) if len(about) else category
-    months = {start: (at := _as_date(start)).year * 12 + at.month - 1 for start in set(periods)}
-    days = {known: (_as_date(known) - date(1970, 1, 1)).days for known in {*known_from, *known_to}}
-    ends = {known: end if _as_date(known) <= day else STANDING for known, end in days.items()}
-    columns["month"] = np.array([months[start] for start in periods], dtype=np.int64)
-    columns["units"] = np.array(units, dtype=np.int64)
-    columns["known_from"] = np.array([days[known] for known in known_from], dtype=np.int64)
-    columns["known_to"] = np.array([ends[known] for known in known_to], dtype=np.int64)
-    return pd.DataFrame(columns)
 
 
 @dataclass(frozen=True)
@@ -82,8 +71,12 @@ class Vintages:
     is_own_history: bool
 
 
-def vintages(connection: Connection, *, as_of: date | None = None) -> dict[tuple[str, str], Vintages]:
+def vintages(connection: Connection, *, as_of: date | None = None) -> Mapping[tuple[str, str], Vintages]:
     """The vintages of every file that is loaded, known by `as_of`: source (slug) and file to their days."""
+    return remembered(connection, (vintages, as_of), lambda: MappingProxyType(_vintages(connection, as_of)))
+
+
+def _vintages(connection: Connection, as_of: date | None) -> dict[tuple[str, str], Vintages]:
     query = (
         select(source.c.slug, snapshot.c.file, snapshot.c.known_on, _is_own_history())
         .join(source, source.c.id == snapshot.c.source_id)
@@ -118,122 +111,113 @@ class TypicalRevision:
     p90: float | None
 
 
-def typical_revision(connection: Connection, *, as_of: date | None = None) -> dict[str, TypicalRevision]:
+@dataclass(frozen=True, eq=False)
+class Ever:
+    """All claims of a table that were ever made (N), series by series, period by period, the oldest first.
+
+    `series` are places in `of_series`, which has source (slug), file, market, basis, powertrain and grain of each.
+    `month` is a period's first as year * 12 + month - 1, `value` units or a share; `known_from` and `known_to` are days
+    since 1970-01-01.
+    """
+
+    of_series: tuple[tuple[str, str, str, str, str, str], ...]
+    series: Ints
+    month: Ints
+    value: NDArray[np.float64]
+    known_from: Ints
+    known_to: Ints
+
+    def made(self, as_of: date | None) -> Bools:
+        """Which claims had been made by a day; without one, all."""
+        return np.asarray(self.known_from <= (STANDING if as_of is None else _number(as_of)))
+
+    def standing(self, as_of: date | None) -> Bools:
+        """Which claims stood on a day; without one, those that stand now."""
+        if as_of is None or as_of >= OPEN_END:
+            return np.asarray(self.known_to == STANDING)
+        return self.made(as_of) & (self.known_to > _number(as_of))
+
+
+def sales_ever(connection: Connection) -> Ever:
+    """All claims about units: read once for as long as no other data are loaded."""
+    return remembered(connection, (sales_ever,), lambda: _ever(connection, sales, "units"))
+
+
+def penetration_ever(connection: Connection) -> Ever:
+    """All claims about the share of electric cars, likewise."""
+    return remembered(connection, (penetration_ever,), lambda: _ever(connection, penetration, "share"))
+
+
+def _ever(connection: Connection, of: Table, value: str) -> Ever:
+    words = (series.c.file, series.c.market, series.c.basis, series.c.powertrain, series.c.grain)
+    about = connection.execute(
+        select(series.c.id, source.c.slug, *words).join(source, source.c.id == series.c.source_id).order_by(series.c.id)
+    ).all()
+    columns = claim_columns(connection, of=of, value=value)
+    order = np.lexsort((columns["known_from"], columns["month"], columns["series_id"]))
+    ids = np.array([row[0] for row in about], dtype=np.int64)
+    return Ever(
+        of_series=tuple((row[1], row[2], row[3], str(row[4]), str(row[5]), str(row[6])) for row in about),
+        series=np.searchsorted(ids, columns["series_id"][order]),
+        month=columns["month"][order],
+        value=columns[value][order],
+        known_from=columns["known_from"][order],
+        known_to=columns["known_to"][order],
+    )
+
+
+def typical_revision(connection: Connection, *, as_of: date | None = None) -> Mapping[str, TypicalRevision]:
     """The typical revision of every source that has stated units by `as_of`, by its slug.
 
     Cells are counted as they are stored: one maker or model in one market and period. A figure that came late, vanished
     or got another name is no revision.
     """
-    day = as_of or OPEN_END
-    files = vintages(connection, as_of=as_of)
-    of_series = {
-        number: (slug, file)
-        for number, slug, file in connection.execute(
-            select(series.c.id, source.c.slug, series.c.file).join(source, source.c.id == series.c.source_id)
-        ).tuples()
-    }
+
+    def ask() -> Mapping[str, TypicalRevision]:
+        files = vintages(connection, as_of=as_of)
+        return MappingProxyType(_typical_revision(sales_ever(connection), files, as_of))
+
+    return remembered(connection, (typical_revision, as_of), ask)
+
+
+def _typical_revision(
+    ever: Ever, files: Mapping[tuple[str, str], Vintages], as_of: date | None
+) -> dict[str, TypicalRevision]:
+    made = ever.made(as_of)
+    of, month, units, known_from = (each[made] for each in (ever.series, ever.month, ever.value, ever.known_from))
+    if not len(of):
+        return {}
+    # A cell's claims lie together, the oldest first.
+    opens = np.append(True, (of[1:] != of[:-1]) | (month[1:] != month[:-1]))
+    first = np.flatnonzero(opens)
+    last = np.append(first[1:], len(of)) - 1
+    is_revised = np.minimum.reduceat(units, first) < np.maximum.reduceat(units, first)
     # What the last vintage of a file says for the first time could not be changed yet.
-    newest = [
-        number
-        for number, slug, file, known_on in connection.execute(
-            select(snapshot.c.id, source.c.slug, snapshot.c.file, snapshot.c.known_on).join(
-                source, source.c.id == snapshot.c.source_id
-            )
-        ).tuples()
-        if (slug, file) in files and known_on >= files[slug, file].days[-1]
-    ]
-    claims = dict.fromkeys((slug for slug, _ in files), 0)
-    counted = (
-        select(sales.c.series_id, func.sum(case((sales.c.snapshot_id.in_(newest), 0), else_=1)))
-        .where(sales.c.known_from <= day)
-        .group_by(sales.c.series_id)
-    )
-    stated = set()
-    for series_id, count in _driver_rows(connection, counted):
-        slug = of_series[series_id][0]
-        stated.add(slug)
-        claims[slug] += count
-    earlier, later = sales.alias("earlier"), sales.alias("later")
-    pairs = _driver_rows(
-        connection,
-        select(
-            earlier.c.series_id,
-            earlier.c.period_start,
-            earlier.c.known_from,
-            earlier.c.units,
-            later.c.known_from,
-            later.c.units,
-            case((later.c.snapshot_id.in_(newest), 1), else_=0),
-        )
-        .join(
-            later,
-            and_(
-                later.c.series_id == earlier.c.series_id,
-                later.c.period_start == earlier.c.period_start,
-                later.c.known_to > earlier.c.known_to,
-            ),
-        )
-        .where(earlier.c.known_to < OPEN_END, earlier.c.known_to <= day, later.c.known_from <= day),
-    )
-    told_again = _told_again(pairs)
-    for series_id, count in zip(*np.unique(told_again.repeated, return_counts=True), strict=True):
-        claims[of_series[int(series_id)][0]] -= int(count)
-    sizes: dict[str, list[float]] = {}
-    revised: dict[str, int] = {}
-    for series_id, before, now in told_again.revised.tolist():
-        slug = of_series[series_id][0]
-        revised[slug] = revised.get(slug, 0) + 1
-        if before > 0:
-            sizes.setdefault(slug, []).append(abs(now - before) / before)
-    own = {slug for (slug, _), of in files.items() if of.is_own_history}
-    result = {}
-    for slug in sorted(stated):
-        count = revised.get(slug, 0)
-        judged = count if slug in own else claims[slug]
-        median, p90 = typical_size(sizes.get(slug, ()))
-        result[slug] = TypicalRevision(
+    slugs = [row[0] for row in ever.of_series]
+    latest = [_number(files[row[:2]].days[-1]) if row[:2] in files else -1 for row in ever.of_series]
+    could_change = known_from[first] < np.array(latest, dtype=np.int64)[of[first]]
+    own = {slug for (slug, _), vintage in files.items() if vintage.is_own_history}
+    numbers = {slug: n for n, slug in enumerate(sorted(set(slugs)))}
+    source_of = np.array([numbers[slug] for slug in slugs], dtype=np.int64)[of[first]]
+    before, now = units[first], units[last]
+    found = {}
+    for slug, number in numbers.items():
+        cells = source_of == number
+        if not cells.any():
+            continue
+        revised = cells & is_revised
+        count = int(revised.sum())
+        judged = count if slug in own else int((cells & could_change).sum())
+        sized = revised & (before > 0)
+        median, p90 = typical_size(np.abs(now[sized] - before[sized]) / before[sized])
+        found[slug] = TypicalRevision(
             judged=judged,
             revised=count,
             share=None if slug in own or not judged else count / judged,
             median=median,
             p90=p90,
         )
-    return result
-
-
-@dataclass(frozen=True)
-class _ToldAgain:
-    """Cells that were told more than once: by series, the claims after the first that an older vintage than the last
-    made; and of each cell whose units ever changed the series, the first and the last units."""
-
-    repeated: NDArray[np.int64]
-    revised: NDArray[np.int64]
-
-
-def _told_again(pairs: Sequence[Any]) -> _ToldAgain:
-    """From every pair of an earlier and a later claim about one cell, as `typical_revision` reads them."""
-    if not pairs:
-        nothing = np.empty(0, dtype=np.int64)
-        return _ToldAgain(repeated=nothing, revised=nothing.reshape(0, 3))
-    series_id, period, known, units, known_later, units_later, is_newest = zip(*pairs, strict=True)
-    of = np.array(series_id, dtype=np.int64)
-    before, now = np.array(units, dtype=np.int64), np.array(units_later, dtype=np.int64)
-    days = {day: n for n, day in enumerate(sorted({*known, *known_later}))}
-    since, since_later = (np.array([days[day] for day in each], dtype=np.int64) for each in (known, known_later))
-    periods = {start: n for n, start in enumerate(set(period))}
-    cell = of * len(periods) + np.array([periods[start] for start in period], dtype=np.int64)
-    # In order of time, a cell's first row has its first claim and its last row its last one.
-    order = np.lexsort((since_later, since, cell))
-    _, first = np.unique(cell[order], return_index=True)
-    first = order[first]
-    order = np.lexsort((since, since_later, cell))
-    last = order[np.append(np.flatnonzero(np.diff(cell[order])), len(order) - 1)]
-    changed = np.isin(cell[first], cell[before != now])
-    claim = (cell * len(days) + since_later)[np.array(is_newest, dtype=np.int64) == 0]
-    return _ToldAgain(
-        repeated=np.unique(claim) // len(days) // len(periods),
-        revised=np.column_stack([of[first], before[first], now[last]])[changed],
-    )
+    return found
 
 
 def typical_size(sizes: Sequence[float] | NDArray[np.float64]) -> tuple[float | None, float | None]:
@@ -248,12 +232,6 @@ def _is_own_history() -> Any:
     return case((snapshot.c.obtained.in_((Obtained.CURATED, Obtained.IMPORTED)), 1), else_=0)
 
 
-def _driver_rows(connection: Connection, query: Select[Any]) -> Sequence[Any]:
-    """Rows as the driver hands them over, dates as SQLite's ISO text or another engine's dates: faster by a third."""
-    with connection.execute(query) as result:
-        assert result.cursor is not None
-        return list(result.cursor.fetchall())
-
-
-def _as_date(stored: str | date) -> date:
-    return stored if isinstance(stored, date) else date.fromisoformat(stored)
+def _number(day: date) -> int:
+    """A day in days since 1970-01-01."""
+    return (day - date(1970, 1, 1)).days

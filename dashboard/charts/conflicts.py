@@ -21,12 +21,12 @@ import pandas as pd
 
 from dashboard import style
 from dashboard.charts.chart import CARS, DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table, shortest
-from dashboard.claims import GRAIN_MONTHS
 from dashboard.comparability import HEADLINE_BASES, check_names
 from dashboard.precedence import PUBLISHED_AS
 from dashboard.selection import BasisChoice, Measure, Selection
 from dashboard.style import Figure, Look
 from db import Connection, queries
+from db.claims import GRAIN_MONTHS
 from db.queries import Citation, Nouns
 from db.vocabulary import ALL, OTHER, Grain, Powertrain, States, Word
 

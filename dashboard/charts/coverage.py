@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import IntEnum
+from functools import cached_property
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -19,15 +21,15 @@ import pandas as pd
 
 from dashboard import precedence, style
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table
-from dashboard.claims import Claims, Ints
 from dashboard.comparability import check_names
 from dashboard.metrics import records
 from dashboard.precedence import PUBLISHED_AS, OfMarket
 from dashboard.sales_lines import month_number, month_start
-from dashboard.selection import BasisChoice, Incomparable, Measure, NotPublished, Selection
+from dashboard.selection import BasisChoice, Incomparable, Measure, NotPublished, PowertrainChoice, Selection
 from dashboard.style import Figure, Look, Theme
 from db import Connection, queries
-from db.queries import Citation, Dataset, Nouns
+from db.claims import Claims, Ints
+from db.queries import Citation, Dataset, MarketClaims, Nouns
 from db.vocabulary import ALL, OTHER, Grain
 
 DRAWN = 30
@@ -76,6 +78,8 @@ HUES: dict[Detail, tuple[str, str]] = {
 }
 """What a detail is drawn in on the light and on the dark background: a hue of the record, never of a maker."""
 
+_GRAINS = {grain.months: grain for grain in Grain}
+
 PALEST = 0.3
 """Of the hue of a record that names next to nothing this part is left, the background is the rest."""
 
@@ -113,7 +117,20 @@ class Cell:
     @property
     def grain(self) -> Grain:
         """The word for its length."""
-        return next(grain for grain in Grain if grain.months == self.months)
+        return _GRAINS[self.months]
+
+    @cached_property
+    def text(self) -> str:
+        """'Jun 2026: by model, 34 makers, 120 models; 99.1 % of 84,057 cars named'."""
+        text = f"{style.period_text(month_start(self.start), self.grain.value)}: {_TOLD[self.detail]}"
+        if self.makers:
+            models = f", {_counted(self.models, 'model')}" if self.models else ""
+            text += f", {_counted(self.makers, 'maker')}{models}"
+        if self.detail.names_makers:
+            text += f"; {style.share_text(self.named)} of {style.units_text(self.total)} cars named"
+        elif self.detail is Detail.TOTAL:
+            text += f", {style.units_text(self.total)} cars"
+        return text + (f" ({self.covered} of {self.months} months)" if self.covered < self.months else "")
 
 
 @dataclass(frozen=True)
@@ -215,9 +232,8 @@ def _nothing(connection: Connection, selection: Selection, nouns: Nouns) -> NotP
 
 def _coverage(dataset: Dataset, selection: Selection, nouns: Nouns) -> Coverage:
     markets = []
-    for code, claims in Claims.of(dataset.frame).by_market().items():
-        counted = precedence.of_market(claims, selection.powertrain, dataset.citations)
-        published = _published(counted)
+    for code, of_market in dataset.markets.items():
+        published = _published(of_market, selection.powertrain, dataset.citations)
         cells = [cell for cell in in_periods(published, selection.grain) if _in_range(cell, selection)]
         if cells:
             markets.append(
@@ -250,25 +266,40 @@ def _in_range(cell: Cell, selection: Selection) -> bool:
     return since <= cell.start and cell.end - 1 <= until
 
 
-def _published(of: OfMarket) -> list[Cell]:
+def _published(claimed: MarketClaims, powertrain: PowertrainChoice, citations: Sequence[Citation]) -> tuple[Cell, ...]:
     """A cell for each record as it is published; makers' own figures in the months that no record tells."""
+
+    def work_out() -> tuple[Cell, ...]:
+        return tuple(_cells(precedence.of_market(claimed.claims, powertrain, citations)))
+
+    return claimed.follows((_published, powertrain), work_out)
+
+
+def _cells(of: OfMarket) -> list[Cell]:
     told = records(of.records, by="maker", entities=())
     slugs = of.records.source.listed
     makers, models = _names(of.records, told.start)
+    columns = (told.start, told.months, told.split, told.total, told.rest, told.known, told.sources)
+    named_by = {
+        bits: frozenset(slug for bit, slug in enumerate(slugs) if bits >> bit & 1)
+        for bits in np.unique(told.sources).tolist()
+    }
     cells = [
         Cell(
-            start=int(start),
-            months=int(told.months[n]),
-            covered=int(told.months[n]),
-            detail=Detail.TOTAL if not told.split[n] else Detail.MODEL if models[n] else Detail.MAKER,
-            total=float(told.total[n]),
-            unnamed=float(told.rest[n] if told.split[n] else told.total[n]),
+            start=start,
+            months=months,
+            covered=months,
+            detail=Detail.TOTAL if not split else Detail.MODEL if models[n] else Detail.MAKER,
+            total=total,
+            unnamed=rest if split else total,
             makers=makers[n],
             models=models[n],
-            known=int(told.known[n]),
-            sources=frozenset(slug for bit, slug in enumerate(slugs) if int(told.sources[n]) >> bit & 1),
+            known=known,
+            sources=named_by[bits],
         )
-        for n, start in enumerate(told.start)
+        for n, (start, months, split, total, rest, known, bits) in enumerate(
+            zip(*(column.tolist() for column in columns), strict=True)
+        )
     ]
     return cells + _own(of.own, taken={month for cell in cells for month in range(cell.start, cell.end)})
 
@@ -316,8 +347,9 @@ def in_periods(cells: Iterable[Cell], grain: Grain) -> list[Cell]:
     A period is as detailed as its least detailed part, and named as far as all of its cars are.
     """
     parts: dict[tuple[int, int], list[Cell]] = defaultdict(list)
+    least = grain.months
     for cell in cells:
-        months = max(cell.months, grain.months)
+        months = max(cell.months, least)
         parts[cell.start - cell.start % months, months].append(cell)
     return [_together(start, months, of) for (start, months), of in sorted(parts.items())]
 
@@ -427,18 +459,6 @@ def _listed(names: Sequence[str]) -> str:
 
 def _month(month: int) -> str:
     return style.period_text(month_start(month), "month")
-
-
-def _cell_text(cell: Cell) -> str:
-    """'Jun 2026: by model, 34 makers, 120 models; 99.1 % of 84,057 cars named'."""
-    text = f"{style.period_text(month_start(cell.start), cell.grain.value)}: {_TOLD[cell.detail]}"
-    if cell.makers:
-        text += f", {_counted(cell.makers, 'maker')}" + (f", {_counted(cell.models, 'model')}" if cell.models else "")
-    if cell.detail.names_makers:
-        text += f"; {style.share_text(cell.named)} of {style.units_text(cell.total)} cars named"
-    elif cell.detail is Detail.TOTAL:
-        text += f", {style.units_text(cell.total)} cars"
-    return text + (f" ({cell.covered} of {cell.months} months)" if cell.covered < cell.months else "")
 
 
 def _counted(count: int, noun: str) -> str:
@@ -554,18 +574,19 @@ def _matrix(
     rows: Sequence[Sequence[Cell]], *, first: int, grain: Grain, count: int
 ) -> tuple[list[list[float | None]], list[list[str]]]:
     """Level and named share of each cell as one number, and its words; a longer cell fills all of its columns."""
+    months = grain.months
     z: list[list[float | None]] = []
     texts: list[list[str]] = []
     for cells in rows:
         z.append([None] * count)
         texts.append([""] * count)
         for cell in cells:
-            strength = float(cell.months == grain.months)
+            strength = float(cell.months == months)
             if cell.detail.names_makers:
-                strength = float(np.nan_to_num(cell.named))
-            for at in range((cell.start - first) // grain.months, (cell.end - first) // grain.months):
-                z[-1][at] = round(float(cell.detail) + 0.998 * strength + 0.001, 3)
-                texts[-1][at] = style.escape(_cell_text(cell))
+                strength = 0.0 if isnan(cell.named) else cell.named
+            height, text = round(cell.detail + 0.998 * strength + 0.001, 3), style.escape(cell.text)
+            for at in range((cell.start - first) // months, (cell.end - first) // months):
+                z[-1][at], texts[-1][at] = height, text
     return z, texts
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
 
 from dashboard import metrics, style
-from dashboard.claims import GRAIN_MONTHS
 from dashboard.metrics import Gap, Lead
-from dashboard.sales_lines import Line, MarketFigures, leading_on, maker_name
+from dashboard.sales_lines import Line, MarketFigures, maker_name, way_on
 from dashboard.selection import (
     BasisChoice,
     By,
@@ -25,6 +25,7 @@ from dashboard.selection import (
     Window,
 )
 from db import Connection
+from db.claims import GRAIN_MONTHS
 from db.queries import Nouns
 from db.vocabulary import Grain
 
@@ -144,10 +145,7 @@ def answered(
     try:
         return ask(connection, selection)
     except Refusal as refused:
-        tried = {selection}
-        candidates = (refused.nearest, *others)
-        ways = (leading_on(partial(ask, connection), each, tried=tried) for each in candidates)
-        refused.nearest = next((each for each in ways if each is not None), None)
+        refused.nearest = way_on(partial(ask, connection), chain([refused.nearest], others), but=selection)
         raise
 
 

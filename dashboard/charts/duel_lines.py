@@ -33,12 +33,12 @@ from dashboard.charts.market_words import (
     subtitle,
     value_text,
 )
-from dashboard.claims import GRAIN_MONTHS, Floats
 from dashboard.metrics import Gap, Lead
-from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_start
+from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, maker_name, month_start
 from dashboard.selection import BasisChoice, By, Measure, PowertrainChoice, Refusal, Selection
 from dashboard.style import Figure, Look
 from db import Connection, queries
+from db.claims import GRAIN_MONTHS, Floats
 from db.vocabulary import Grain, VehicleScope
 
 MEASURES = (Measure.UNITS, Measure.SHARE, Measure.GROWTH)
@@ -136,7 +136,7 @@ def _met(connection: Connection, selection: Selection) -> Duel:
     asked = replace(two, makers=selection.makers) if is_abroad and selection.makers and two.by is By.MAKER else two
     scope = VehicleScope.ALL_VEHICLES if is_abroad else VehicleScope.PASSENGER_CAR
     try:
-        figures = market_figures(connection, asked, measures=MEASURES, scope=scope)
+        figures = figures_asked_for(connection, asked, measures=MEASURES, scope=scope)
     except Refusal as refused:
         if asked.basis is BasisChoice.REPORTED and asked.market != DEFAULTS.market:
             # Who chooses a market wants to see that market: on what is counted there.
@@ -167,7 +167,7 @@ def _growth(connection: Connection, figures: MarketFigures) -> Floats | None:
     if selection.measure is not Measure.UNITS:
         return None
     try:
-        grown = market_figures(
+        grown = figures_asked_for(
             connection, replace(selection, measure=Measure.GROWTH), measures=MEASURES, scope=figures.scope
         )
     except Refusal:

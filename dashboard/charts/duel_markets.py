@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -29,10 +30,9 @@ from dashboard.charts.market_words import (
     marked_text,
     measure_text,
 )
-from dashboard.claims import GRAIN_MONTHS
 from dashboard.metrics import Gap, Lead
 from dashboard.precedence import PUBLISHED_AS, counted_parts
-from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_start
+from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, figures_if_any, maker_name, month_start
 from dashboard.selection import (
     BasisChoice,
     By,
@@ -46,6 +46,7 @@ from dashboard.selection import (
 )
 from dashboard.style import Figure, Look
 from db import Connection, queries
+from db.claims import GRAIN_MONTHS
 from db.queries import Nouns
 from db.vocabulary import Grain
 
@@ -209,18 +210,18 @@ def _naming(connection: Connection, selection: Selection, nouns: Nouns) -> tuple
 def _figures(connection: Connection, selection: Selection, markets: tuple[str, ...]) -> list[MarketFigures]:
     """The figures of the markets: by months, and by quarters of those that have no months but fill the same window."""
     found: list[MarketFigures] = []
-    refusals: list[Refusal] = []
+    asked: list[Selection] = []
 
     def ask(wanted: Selection, codes: tuple[str, ...]) -> None:
         readings = [replace(wanted, market=codes, by=By.MARKET)]
         if wanted.by is By.GROUP:
             # Groups are no lines by market: they are read market by market.
             readings = [replace(wanted, market=(code,)) for code in codes]
+        asked.extend(readings)
         for reading in readings:
-            try:
-                found.append(market_figures(connection, reading, measures=MEASURES))
-            except Refusal as refused:
-                refusals.append(refused)
+            with suppress(Refusal):
+                figures = figures_if_any(connection, reading, measures=MEASURES)
+                found.extend([figures] if figures else [])
 
     ask(selection, markets)
     if selection.grain is Grain.MONTH and selection.window is not Window.NONE:
@@ -229,7 +230,8 @@ def _figures(connection: Connection, selection: Selection, markets: tuple[str, .
         if coarse:
             ask(replace(selection, grain=Grain.QUARTER), coarse)
     if not found:
-        raise refusals[0]
+        # The first of them says why.
+        figures_asked_for(connection, asked[0], measures=MEASURES)
     return found
 
 

@@ -28,7 +28,7 @@ from dashboard.charts.market_words import (
     subtitle,
     value_text,
 )
-from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_start
+from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, maker_name, month_start
 from dashboard.selection import By, Measure, NotPublished, Refusal, Selection, Window
 from dashboard.style import Figure, Look
 from db import Connection, queries
@@ -174,7 +174,7 @@ def _brands(slug: str, selection: Selection, nouns: Nouns) -> tuple[str, ...]:
 def _figures(connection: Connection, selection: Selection) -> MarketFigures:
     """The figures by months, or by quarters where these are published and fill the same window."""
     try:
-        return market_figures(connection, selection, measures=MEASURES)
+        return figures_asked_for(connection, selection, measures=MEASURES)
     except NotPublished as refused:
         by_quarter = replace(selection, grain=Grain.QUARTER)
         if selection.grain is not Grain.MONTH or selection.window is Window.NONE:
@@ -182,7 +182,7 @@ def _figures(connection: Connection, selection: Selection) -> MarketFigures:
         if refused.nearest is None or refused.nearest.grain is not Grain.QUARTER:
             raise
         try:
-            return market_figures(connection, by_quarter, measures=MEASURES)
+            return figures_asked_for(connection, by_quarter, measures=MEASURES)
         except Refusal:
             raise refused from None
 

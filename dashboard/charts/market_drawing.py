@@ -25,7 +25,6 @@ from dashboard.charts.market_words import (
     sum_of,
     value_text,
 )
-from dashboard.claims import GRAIN_MONTHS, Bools, Floats
 from dashboard.sales_lines import (
     Line,
     MarketFigures,
@@ -33,6 +32,7 @@ from dashboard.sales_lines import (
 )
 from dashboard.selection import By, Measure, Selection
 from dashboard.style import Figure, Look
+from db.claims import GRAIN_MONTHS, Bools, Floats
 from db.vocabulary import ALL, OTHER, Powertrain
 
 BAND = 0.10

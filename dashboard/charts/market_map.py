@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,9 +34,18 @@ from dashboard.charts.market_words import (
     period_name,
     value_text,
 )
-from dashboard.charts.penetration import nearest_drawn, unanswering
+from dashboard.charts.penetration import unanswering
 from dashboard.comparability import check_names
-from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_number, month_start
+from dashboard.sales_lines import (
+    Line,
+    MarketFigures,
+    figures_asked_for,
+    figures_if_any,
+    maker_name,
+    month_number,
+    month_start,
+    way_on,
+)
 from dashboard.selection import (
     BasisChoice,
     By,
@@ -241,7 +251,7 @@ class Map:
     selection: Selection
     tiles: tuple[Tile, ...]
     without: dict[str, str]
-    names: dict[str, str]
+    names: Mapping[str, str]
 
     @property
     def countries(self) -> tuple[Tile, ...]:
@@ -277,8 +287,8 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
     try:
         return _read(connection, selection, today=today)
     except Refusal as refused:
-        offered = (refused.nearest, *_plainer(selection))
-        refused.nearest = nearest_drawn(selection, offered, draws=lambda other: _read(connection, other, today=today))
+        candidates = (refused.nearest, *_plainer(selection))
+        refused.nearest = way_on(partial(_read, connection, today=today), candidates, but=selection)
         raise
 
 
@@ -345,25 +355,18 @@ def _map(connection: Connection, selection: Selection, nouns: Nouns, *, today: d
     refusals = unanswering(connection, replace(asked, window=Window.NONE), nouns, measures=MEASURES)
     left = [code for code in codes if code not in refusals]
     tiles: list[Tile] = []
-    refused: Refusal | None = None
-    least = selection.grain
-    for grain in Grain:
-        if not left or grain.months < least.months:
-            continue
-        end = selection.until or selection.as_of or today
-        try:
-            figures = market_figures(connection, _in_grain(asked, left, grain, end=end), measures=MEASURES)
-        except Refusal as nothing:
-            refused = refused or nothing
-            # A refusal takes long to say what there is instead: what it says is not asked again.
-            least = nothing.nearest.grain if nothing.nearest else grain
+    end = selection.until or selection.as_of or today
+    in_grains = [_in_grain(asked, left, grain, end=end) for grain in Grain if grain.months >= selection.grain.months]
+    for in_grain in in_grains if left else []:
+        figures = figures_if_any(connection, replace(in_grain, market=tuple(left)), measures=MEASURES) if left else None
+        if figures is None:
             continue
         found = list(_tiles(figures, nouns))
         tiles += found
         left = [code for code in left if code not in {tile.code for tile in found}]
     if not tiles:
-        if refused:
-            raise refused
+        if left:
+            figures_asked_for(connection, in_grains[0], measures=MEASURES)
         if not refusals:
             raise NotPublished("no figures are loaded; run 'python -m etl load'")
         first = next(iter(refusals.values()))

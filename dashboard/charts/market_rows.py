@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Point, Reading
-from dashboard.claims import GRAIN_MONTHS, Bools, Claims
 from dashboard.precedence import PUBLISHED_AS, counted_parts
 from dashboard.sales_lines import (
     Line,
@@ -23,6 +22,7 @@ from dashboard.sales_lines import (
 )
 from dashboard.selection import By, Measure, Selection
 from db import Connection, queries
+from db.claims import GRAIN_MONTHS, Bools, Claims
 from db.queries import Membership
 from db.vocabulary import ALL, OTHER, Powertrain
 
@@ -45,7 +45,7 @@ def rows(figures: MarketFigures) -> pd.DataFrame:
         return np.concatenate([array[periods] for array, periods in zip(arrays, there, strict=True)])[order]
 
     known = of_point([line.known for line in lines])
-    slugs = figures.dataset.frame["source"].cat.categories.tolist()
+    slugs = figures.dataset.sources
     sources = of_point([line.sources for line in lines])
     named_sources = {
         bits: ";".join(slug for n, slug in enumerate(slugs) if bits >> n & 1) for bits in np.unique(sources).tolist()
@@ -221,4 +221,4 @@ def in_spans(claims: pd.DataFrame, spans: Sequence[range]) -> NDArray[np.bool_]:
 def sources_at(line: Line, figures: MarketFigures, period_start: int) -> list[str]:
     """The slugs of the sources behind a line's figure in a period, for growth also of the same a year before."""
     bits = int(line.sources[int(np.searchsorted(figures.start, period_start))])
-    return [slug for n, slug in enumerate(figures.dataset.frame["source"].cat.categories) if bits >> n & 1]
+    return [slug for n, slug in enumerate(figures.dataset.sources) if bits >> n & 1]

@@ -26,7 +26,6 @@ from dashboard.charts.market_words import (
     title,
     value_text,
 )
-from dashboard.claims import Floats
 from dashboard.sales_lines import (
     Line,
     MarketFigures,
@@ -35,6 +34,7 @@ from dashboard.sales_lines import (
 )
 from dashboard.selection import By, Measure, Selection
 from db import Connection
+from db.claims import Floats
 
 TABLE_PERIODS = 13
 """Periods in the table under the chart: a year and the same period a year before."""

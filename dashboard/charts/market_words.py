@@ -10,7 +10,6 @@ import numpy as np
 
 from dashboard import style
 from dashboard.charts.chart import CARS, Badge, shortest
-from dashboard.claims import GRAIN_MONTHS
 from dashboard.comparability import is_of_totals, is_within_market
 from dashboard.sales_lines import (
     Line,
@@ -20,6 +19,7 @@ from dashboard.sales_lines import (
     month_start,
 )
 from dashboard.selection import BasisChoice, By, Measure, PowertrainChoice, Selection, Window
+from db.claims import GRAIN_MONTHS
 from db.vocabulary import VehicleScope
 
 DRAWN = 7
@@ -267,7 +267,8 @@ def marked_text(line: Line, at: int, selection: Selection) -> str:
         return plain
     if not line.named[at]:
         return f"≤{value_text(high, selection.measure)}"
-    return f"≥{plain}" if is_open(line, selection.measure, at) else plain
+    # Of a share both ends are printed to a tenth of a point: where these differ the lower one is not the figure.
+    return f"≥{plain}" if selection.measure is Measure.SHARE or is_open(line, selection.measure, at) else plain
 
 
 def is_open(line: Line, measure: Measure, at: int = -1) -> bool:

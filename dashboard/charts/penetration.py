@@ -7,9 +7,10 @@ across it: the two are drawn together as well, as a dotted line at the share tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 
 import numpy as np
 
@@ -20,10 +21,10 @@ from dashboard.charts.events import Events, Mark, market_events
 from dashboard.charts.market_words import DRAWN, Drawn, change_on_year, first_up, period_name
 from dashboard.comparability import check_names, check_sales
 from dashboard.metrics import pooled_share
-from dashboard.sales_lines import Line, MarketFigures, market_figures, month_number, month_start
+from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, month_number, month_start, way_on
 from dashboard.selection import (
+    BasisChoice,
     By,
-    InvalidSelection,
     Measure,
     NotPublished,
     PowertrainChoice,
@@ -86,10 +87,8 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
         without = unanswering(connection, _by_market(selection), nouns, measures=MEASURES)
         others = tuple(code for code in selection.market if code not in without)
         offered = [replace(selection, market=others)] if others else []
-        nearest = nearest_drawn(
-            selection,
-            (*offered, refused.nearest, *_plainer(selection)),
-            draws=lambda other: _figures(connection, other),
+        nearest = way_on(
+            partial(_figures, connection), (*offered, refused.nearest, *_plainer(selection)), but=selection
         )
         if without and others:
             names = ", ".join(nouns.markets[code] for code in without)
@@ -114,31 +113,17 @@ def unanswering(
     return refusals
 
 
-def nearest_drawn(
-    selection: Selection, offered: Iterable[Selection | None], *, draws: Callable[[Selection], object]
-) -> Selection | None:
-    """The first of some selections, other than the one asked for, that a chart draws; `draws` raises where not."""
-    for other in dict.fromkeys(offered):
-        if other is None or other == selection:
-            continue
-        try:
-            draws(other)
-        except (Refusal, InvalidSelection):
-            continue
-        return other
-    return None
-
-
 def _plainer(selection: Selection) -> Iterable[Selection]:
     """Selections that keep less and less of one."""
     plain = replace(selection, by=By.MARKET, of=PowertrainChoice.ALL, measure=Measure.SHARE, models=())
     yield plain
     for grain in (Grain.QUARTER, Grain.YEAR):
         yield replace(plain, grain=grain, window=Window.NONE, since=None, until=None)
-    for powertrain in (PowertrainChoice.BEV, PowertrainChoice.NEV):
-        electric = replace(plain, powertrain=powertrain, window=Window.NONE, since=None, until=None, makers=())
-        for grain in Grain:
-            yield replace(electric, grain=grain)
+    total = replace(plain, window=Window.NONE, since=None, until=None, makers=())
+    for basis in dict.fromkeys((selection.basis, BasisChoice.REGISTRATION)):
+        for powertrain in (PowertrainChoice.BEV, PowertrainChoice.NEV):
+            for grain in Grain:
+                yield replace(total, basis=basis, powertrain=powertrain, grain=grain)
     yield replace(DEFAULTS, as_of=selection.as_of)
     yield DEFAULTS
 
@@ -156,7 +141,7 @@ def _figures(connection: Connection, selection: Selection) -> MarketFigures:
             "all cars are all of all cars: choose BEV, PHEV or NEV to see how far markets have gone electric",
             nearest=replace(selection, powertrain=PowertrainChoice.BEV),
         )
-    return market_figures(connection, _by_market(selection), measures=MEASURES)
+    return figures_asked_for(connection, _by_market(selection), measures=MEASURES)
 
 
 def _by_market(selection: Selection) -> Selection:

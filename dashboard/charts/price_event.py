@@ -26,13 +26,13 @@ from dashboard.charts.price_rows import price_receipts
 from dashboard.charts.price_words import KINDS, check_known, day_of, model_name
 from dashboard.charts.share_change import pp_axis
 from dashboard.charts.whole_market import answered
-from dashboard.claims import Bools, Floats
 from dashboard.event_study import BEFORE, OFFSETS, Bounded, Study
 from dashboard.prices import STALE_DAYS, Move, PriceBook, PriceLine, price_book
 from dashboard.sales_lines import Line, MarketFigures, market_figures, month_number, month_start
 from dashboard.selection import InvalidSelection, Measure, NotPublished, PowertrainChoice, Real, Refusal, Selection
 from dashboard.style import Figure, Look
 from db import Connection, queries
+from db.claims import Bools, Floats
 from db.queries import Citation
 from db.vocabulary import ALL, DatePrecision, PriceKind
 

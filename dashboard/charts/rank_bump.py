@@ -30,12 +30,12 @@ from dashboard.charts.market_words import (
     subtitle,
 )
 from dashboard.charts.whole_market import answered, as_asked, whole_market
-from dashboard.claims import GRAIN_MONTHS, Bools, Floats
 from dashboard.metrics import ranks
 from dashboard.sales_lines import Line, MarketFigures, maker_name, month_start
 from dashboard.selection import By, Measure, NotPublished, Selection, Window
 from dashboard.style import Figure, Look
 from db import Connection
+from db.claims import GRAIN_MONTHS, Bools, Floats
 
 FIRST = 10
 """The places that are drawn, unless the reader named who is: who holds them at the end, and who held them at first."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cached_property
 from math import copysign, isnan, log10
 from typing import Any
 
@@ -16,7 +17,6 @@ import pandas as pd
 
 from dashboard import style
 from dashboard.charts.chart import CARS, DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table, shortest
-from dashboard.claims import GRAIN_MONTHS
 from dashboard.comparability import HEADLINE_BASES, check_names, check_sales
 from dashboard.precedence import PUBLISHED_AS
 from dashboard.revisions import (
@@ -32,6 +32,8 @@ from dashboard.revisions import (
 from dashboard.selection import BasisChoice, By, Measure, NotPublished, Refusal, Selection, Window
 from dashboard.style import Figure, Look
 from db import Connection, queries
+from db.claims import GRAIN_MONTHS
+from db.memory import remembered
 from db.queries import Citation, Nouns
 from db.vintages import TypicalRevision, Vintages, claims_over_time, typical_size, vintages
 from db.vocabulary import ALL, OTHER
@@ -79,17 +81,17 @@ class Revisions:
     """The days on which the files were read, over all of them."""
     nouns: Nouns
 
-    @property
+    @cached_property
     def judged(self) -> pd.DataFrame:
         """The cells that a later vintage could have changed."""
         return self.cells[self.cells["is_judged"]]
 
-    @property
+    @cached_property
     def revised(self) -> pd.DataFrame:
         """Those of the judged cells whose figure was changed."""
         return self.judged[self.judged["is_revised"]]
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[float | None, float | None]:
         """Median and 90th percentile of the size of the change of the revised cells."""
         return typical_size(self.revised["relative"].abs().dropna().to_numpy())
@@ -110,11 +112,8 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
     is_reported = selection.basis is BasisChoice.REPORTED
     bases = HEADLINE_BASES if is_reported else (selection.basis.value,)
     powertrains = [word.value for word in PUBLISHED_AS[selection.powertrain]]
-    claims = claims_over_time(
-        connection, markets=selection.market, bases=bases, powertrains=powertrains, as_of=selection.as_of
-    )
-    files = vintages(connection, as_of=selection.as_of)
-    found = _found(claims, files, selection, nouns) if len(claims) else None
+    told = _told(connection, selection, bases=bases, powertrains=powertrains, as_of=selection.as_of)
+    found = _found(told, selection, nouns) if told else None
     if found is None or not len(found.judged):
         raise _too_early(connection, selection, nouns, bases=bases, powertrains=powertrains)
     citations = _cited(
@@ -169,16 +168,41 @@ def _check(connection: Connection, selection: Selection, nouns: Nouns) -> None:
     raise first
 
 
-def _found(
-    claims: pd.DataFrame, files: Mapping[tuple[str, str], Vintages], selection: Selection, nouns: Nouns
-) -> Revisions:
-    proven = renames(claims)
-    steps = cells_over_time(
-        under_latest_names(claims, proven),
-        files,
-        by="model" if selection.by is By.MODEL or selection.models else "maker",
-    )
-    steps = steps[_asked_for(steps, selection)]
+@dataclass(frozen=True, eq=False)
+class _Told:
+    """What became of all cells of some markets, as `cells_over_time` gives it, the proven renames, and the files."""
+
+    steps: pd.DataFrame
+    proven: tuple[Rename, ...]
+    files: Mapping[tuple[str, str], Vintages]
+
+
+def _told(
+    connection: Connection,
+    selection: Selection,
+    *,
+    bases: Sequence[str],
+    powertrains: Sequence[str],
+    as_of: date | None,
+) -> _Told | None:
+    """What became of the cells of a selection's markets, whichever of them it names; None where there are none."""
+    by = "model" if selection.by is By.MODEL or selection.models else "maker"
+
+    def ask() -> _Told | None:
+        claims = claims_over_time(
+            connection, markets=selection.market, bases=bases, powertrains=powertrains, as_of=as_of
+        )
+        if not len(claims):
+            return None
+        files, proven = vintages(connection, as_of=as_of), renames(claims)
+        return _Told(cells_over_time(under_latest_names(claims, proven), files, by=by), proven, files)
+
+    return remembered(connection, (_told, selection.market, tuple(bases), tuple(powertrains), as_of, by), ask)
+
+
+def _found(told: _Told, selection: Selection, nouns: Nouns) -> Revisions:
+    files, proven = told.files, told.proven
+    steps = told.steps[_asked_for(told.steps, selection)]
     is_rest = (steps["maker"] == OTHER) | (steps["model"] == OTHER)
     named = steps[~is_rest]
     cells = outcomes(named, files)
@@ -227,9 +251,8 @@ def _too_early(
     powertrains: Sequence[str],
 ) -> NotPublished:
     """Why nothing can be told of a selection, with the first day on which something can."""
-    ever = claims_over_time(connection, markets=selection.market, bases=bases, powertrains=powertrains)
-    files = vintages(connection)
-    days = _days_that_answer(ever, files, selection, nouns) if len(ever) else []
+    ever = _told(connection, selection, bases=bases, powertrains=powertrains, as_of=None)
+    days = _days_that_answer(ever, selection, nouns) if ever else []
     names = ", ".join(nouns.markets[code] for code in selection.market)
     what = f"{selection.powertrain} {selection.basis} figures of {names}"
     if days and selection.as_of is not None and days[0] > selection.as_of:
@@ -247,14 +270,12 @@ def _too_early(
     )
 
 
-def _days_that_answer(
-    ever: pd.DataFrame, files: Mapping[tuple[str, str], Vintages], selection: Selection, nouns: Nouns
-) -> list[date]:
+def _days_that_answer(ever: _Told, selection: Selection, nouns: Nouns) -> list[date]:
     """The days on which a file that states what was asked for was read again, or a figure restated; in order."""
-    found = _found(ever, files, selection, nouns)
+    found = _found(ever, selection, nouns)
     days: set[date] = set()
     for (source, file), cells in found.cells.groupby(["source", "file"], observed=True):
-        of = files[str(source), str(file)]
+        of = ever.files[str(source), str(file)]
         stated = found.changes[(found.changes["source"] == source) & (found.changes["file"] == file)]
         if of.is_own_history:
             days |= {_day(since) for since in stated.loc[stated["kind"] == Kind.REVISED, "since"].tolist()}
@@ -480,7 +501,24 @@ class _Dot:
 def _dots(found: Revisions) -> list[_Dot]:
     """The cells that were changed in any way, as dots."""
     dots = []
-    for cell in found.cells.to_dict("records"):
+    cells = found.cells
+    touched = cells["last"].isna() | cells["is_revised"] | cells["is_late"] | (cells["renamed"] != "")
+    names = [
+        "maker",
+        "model",
+        "market",
+        "grain",
+        "month",
+        "first",
+        "last",
+        "relative",
+        "renamed",
+        "is_revised",
+        "is_late",
+    ]
+    columns = [cells.loc[touched, name].to_numpy(dtype=object).tolist() for name in names]
+    for values in zip(*columns, strict=True):
+        cell = dict(zip(names, values, strict=True))
         vanished, relative = isnan(cell["last"]), cell["relative"]
         change: float | None = None
         if vanished:

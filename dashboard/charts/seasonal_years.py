@@ -28,10 +28,9 @@ from dashboard.charts.market_words import (
     subtitle,
 )
 from dashboard.charts.whole_market import answered
-from dashboard.claims import GRAIN_MONTHS, Bools, Floats, Ints
 from dashboard.comparability import check_names, check_sales
 from dashboard.metrics import SEASON_YEARS, TrendAndSeason, growth, trend_and_season
-from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_start
+from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, maker_name, month_start
 from dashboard.selection import (
     BasisChoice,
     By,
@@ -43,6 +42,7 @@ from dashboard.selection import (
 )
 from dashboard.style import Figure, Look
 from db import Connection, queries
+from db.claims import GRAIN_MONTHS, Bools, Floats, Ints
 from db.vocabulary import Grain
 
 TELLING = 0.5
@@ -174,18 +174,18 @@ def _of_entities(connection: Connection, asked: Selection) -> tuple[MarketFigure
     """The makers, models or powertrains that the reader named; else totals; makers' own figures where these are all."""
     by_name = bool(asked.makers or asked.models) or asked.by is By.POWERTRAIN
     if by_name or asked.basis is BasisChoice.REPORTED:
-        return market_figures(connection, asked, measures=(Measure.UNITS,)), False
+        return figures_asked_for(connection, asked, measures=(Measure.UNITS,)), False
     if asked.by is not By.MARKET and len(asked.market) > 1:
         nouns = queries.nouns(connection, as_of=asked.as_of)
         check_names(asked, nouns)
         published = queries.published(connection, markets=asked.market)
         check_sales(replace(asked, by=By.MAKER), nouns, published, measures=(Measure.UNITS,))
     try:
-        return market_figures(connection, replace(asked, by=By.MARKET), measures=(Measure.UNITS,)), True
+        return figures_asked_for(connection, replace(asked, by=By.MARKET), measures=(Measure.UNITS,)), True
     except Incomparable:
         if asked.by is By.MARKET:
             raise
-        return market_figures(connection, asked, measures=(Measure.UNITS,)), False
+        return figures_asked_for(connection, asked, measures=(Measure.UNITS,)), False
 
 
 def _summed(figures: MarketFigures) -> MarketFigures:

@@ -39,10 +39,17 @@ from dashboard.charts.market_words import (
     rest_share,
 )
 from dashboard.charts.whole_market import answered
-from dashboard.claims import GRAIN_MONTHS
 from dashboard.comparability import is_of_totals, is_within_market
 from dashboard.metrics import ShareParts, at, gap, share_parts
-from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_number, month_start
+from dashboard.sales_lines import (
+    Line,
+    MarketFigures,
+    figures_asked_for,
+    figures_if_any,
+    maker_name,
+    month_number,
+    month_start,
+)
 from dashboard.selection import (
     BasisChoice,
     By,
@@ -55,6 +62,7 @@ from dashboard.selection import (
 )
 from dashboard.style import Figure, Look
 from db import Connection
+from db.claims import GRAIN_MONTHS
 from db.vocabulary import OTHER, Grain
 
 EUROPE = ("AT", "DE", "DK", "ES", "FI", "GB", "IE", "IT", "PT", "SE")
@@ -244,9 +252,11 @@ def _compared(connection: Connection, selection: Selection, *, today: date) -> t
 
 def _shares(connection: Connection, selection: Selection, *, since: date | None) -> MarketFigures | None:
     """The shares from a month on; None where there are none since then and there may be before."""
+    asked = replace(selection, measure=Measure.SHARE, since=since)
     try:
-        asked = replace(selection, measure=Measure.SHARE, since=since)
-        return market_figures(connection, asked, measures=(Measure.SHARE,))
+        if since:
+            return figures_if_any(connection, asked, measures=(Measure.SHARE,))
+        return figures_asked_for(connection, asked, measures=(Measure.SHARE,))
     except Refusal as refused:
         if since and isinstance(refused, NotPublished):
             return None
@@ -350,7 +360,7 @@ def _models(connection: Connection, figures: MarketFigures, moves: Sequence[Move
     (move,) = moves
     asked = replace(selection, by=By.MODEL, measure=Measure.UNITS, of=None)
     try:
-        by_model = market_figures(connection, asked, measures=(Measure.UNITS,))
+        by_model = figures_asked_for(connection, asked, measures=(Measure.UNITS,))
     except Refusal:
         return ()
     at = np.searchsorted(by_model.start, figures.start)

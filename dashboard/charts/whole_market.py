@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from dashboard.comparability import check_names, check_sales
-from dashboard.sales_lines import MarketFigures, market_figures
+from dashboard.sales_lines import MarketFigures, figures_asked_for
 from dashboard.selection import By, Incomparable, InvalidSelection, Measure, Refusal, Selection
 from db import Connection, queries
 
@@ -36,7 +36,7 @@ def whole_market(
     elif selection.by is By.POWERTRAIN or (each_market and selection.by is By.MARKET):
         # Where nobody is named at all, totals would stand for makers.
         everybody = replace(everybody, by=By.MAKER)
-    figures = market_figures(connection, everybody, measures=(measure,))
+    figures = figures_asked_for(connection, everybody, measures=(measure,))
     if figures.is_own:
         names = ", ".join(nouns.markets[code] for code in selection.market)
         raise Incomparable(

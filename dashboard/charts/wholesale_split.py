@@ -22,11 +22,11 @@ from dashboard.charts.chart import DOWNLOAD_COLUMNS, Chart, Point, Reading, Tabl
 from dashboard.charts.market_drawing import hover_format, plain
 from dashboard.charts.market_words import freshness, period_name, value_text
 from dashboard.charts.whole_market import answered
-from dashboard.claims import GRAIN_MONTHS, Bools, Floats, Ints
-from dashboard.sales_lines import Line, MarketFigures, market_figures, month_start
+from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, month_start
 from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Selection
 from dashboard.style import Figure, Look
 from db import Connection, queries
+from db.claims import GRAIN_MONTHS, Bools, Floats, Ints
 from db.queries import Citation
 from db.vocabulary import ALL
 
@@ -184,7 +184,7 @@ def _stated(connection: Connection, basis: BasisChoice, makers: tuple[str, ...],
         as_of=selection.as_of,
     )
     try:
-        return market_figures(connection, asked, measures=(Measure.UNITS,))
+        return figures_asked_for(connection, asked, measures=(Measure.UNITS,))
     except NotPublished as refused:
         if near := refused.nearest:
             refused.nearest = replace(

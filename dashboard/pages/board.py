@@ -7,7 +7,7 @@ the first card in one round trip, which also brings the control bar up to date, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
@@ -48,6 +48,14 @@ def layout(site: Site, page: Page, query: str, look_name: str) -> Component:
         ],
         className="page",
     )
+
+
+def answers_ahead(site: Site, pages: Sequence[Page]) -> Iterator[None]:
+    """Ask what each chart begins with, one after another, so that the database's answers are remembered."""
+    for page in pages:
+        for chart in page.charts:
+            yield
+            card.answer(site, page, chart, "")
 
 
 def _section(turn: str, name: str, children: Sequence[Component]) -> Component:

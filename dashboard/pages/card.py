@@ -119,6 +119,11 @@ def _edited(
         except InvalidSelection as error:
             typed, invalid = urlencode([(name, value)]), error
     query = page.query(query, at_first, selection)
+    if "market" in shown and not shown["market"]:
+        # An emptied box of markets is each chart's own choice again, with what that chart counts there.
+        own = ["market", *(["basis"] if selection.basis is chart.defaults.basis else [])]
+        for name in own:
+            query = _without(query, name)
     if typed:
         query = "&".join(part for part in (query, typed) if part)
     return query, selection, invalid
@@ -141,7 +146,7 @@ def _known(selection: Selection, chart: Chart, nouns: Nouns) -> tuple[Selection,
     try:
         check_names(selection, nouns)
     except InvalidSelection as error:
-        makers = nouns.makers | nouns.groups if selection.by is By.GROUP else nouns.makers
+        makers = {**nouns.makers, **nouns.groups} if selection.by is By.GROUP else nouns.makers
         known = replace(
             selection,
             market=tuple(code for code in selection.market if code in nouns.markets) or chart.defaults.market,

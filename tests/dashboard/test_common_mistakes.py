@@ -11,7 +11,6 @@ from itertools import product
 from urllib.parse import parse_qsl
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -369,7 +368,7 @@ def test_8_subtitles_have_room_for_all_that_they_have_to_say(
         assert text.endswith(("ly", "months", "sums", "to date"))
 
 
-NOTHING = Dataset(frame=pd.DataFrame(), citations=(), as_of=None, remarks={})
+NOTHING = Dataset(markets={}, citations=(), as_of=None, remarks={})
 
 
 # 9. Quarters divided by three and drawn as months.

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import event_study
-from dashboard.claims import Floats
 from dashboard.event_study import AFTER, BEFORE, LEAST_PLACEBOS, OFFSETS, Bounded, Study
+from db.claims import Floats
 
 MONTHS = 100
 

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.claims import Claims
 from dashboard.metrics import (
     ALL,
     OTHER,
@@ -26,6 +25,7 @@ from dashboard.metrics import (
     share,
     window_opening,
 )
+from db.claims import Claims
 from db.queries import Membership
 
 Record = Mapping[str, int]

@@ -14,10 +14,10 @@ from sqlalchemy import Engine
 
 from dashboard.charts.chart import Point, Reading
 from dashboard.charts.market_share import MARKET_SHARE
-from dashboard.claims import GRAIN_MONTHS, Claims
 from dashboard.metrics import own_panel, own_rows
 from dashboard.selection import Incomparable, Measure, NotPublished, Refusal, Selection
 from dashboard.style import SCREEN
+from db.claims import GRAIN_MONTHS, Claims
 from db.vocabulary import ALL, States
 from tests.dashboard.test_precedence import state
 from tests.dashboard.test_sales_lines import ask, line, periods

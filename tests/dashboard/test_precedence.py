@@ -15,8 +15,8 @@ from sqlalchemy import Engine
 from dashboard import precedence
 from dashboard.charts.chart import Point
 from dashboard.charts.market_share import MARKET_SHARE
-from dashboard.claims import GRAIN_MONTHS, Claims
 from dashboard.selection import NotPublished, PowertrainChoice, Refusal, Selection
+from db.claims import GRAIN_MONTHS, Claims
 from db.queries import Citation
 from db.store import Source
 from db.vocabulary import ALL, OTHER, Cadence, Obtained, States

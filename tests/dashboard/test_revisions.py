@@ -18,7 +18,7 @@ from dashboard.downloads import csv_text
 from dashboard.revisions import Rename, renames
 from dashboard.selection import InvalidSelection, NotPublished, Selection
 from dashboard.style import PICTURE, SCREEN, Figure, Look
-from db.vintages import STANDING
+from db.claims import STANDING
 from db.vocabulary import ALL, OTHER
 from tests.db.test_vintages import APRIL, FEBRUARY, JANUARY, MARCH, publish, transcribe
 from tests.db.test_vintages import Figure as Published

@@ -16,10 +16,10 @@ from sqlalchemy import Engine
 
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Point, Reading
 from dashboard.charts.seasonal_years import SEASONAL_YEARS
-from dashboard.claims import Floats
 from dashboard.metrics import trend_and_season
 from dashboard.selection import Incomparable, NotPublished, Refusal, Selection
 from dashboard.style import LINE_END, PICTURE, SCREEN, SHEET, Figure, Look
+from db.claims import Floats
 from tests.dashboard.test_sales_lines import fill
 
 TODAY = date(2026, 7, 24)

@@ -103,11 +103,11 @@ def test_remarks_come_with_the_rows_that_they_are_about(empty_engine: Engine) ->
     ]
     load(empty_engine, (JANUARY, "\n".join(records)))
     dataset = figures(empty_engine)
-    assert dataset.warnings(dataset.frame) == ("estimate", "with vans")
+    assert dataset.warnings(dataset.claims.evidence_id) == ("estimate", "with vans")
     january = dataset.frame[dataset.frame["month"] == 2026 * 12]
-    assert dataset.warnings(january) == ("with vans",)
+    assert dataset.warnings(january["evidence_id"].to_numpy()) == ("with vans",)
     april = dataset.frame[dataset.frame["month"] == 2026 * 12 + 3]
-    assert dataset.warnings(april) == ()
+    assert dataset.warnings(april["evidence_id"].to_numpy()) == ()
 
 
 def test_receipts_say_where_each_claim_stands(revised: Engine) -> None:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from db import store
+from db.claims import STANDING
 from db.store import Contents, Receipt, Source
-from db.vintages import STANDING, TypicalRevision, Vintages, claims_over_time, typical_revision, typical_size, vintages
+from db.vintages import TypicalRevision, Vintages, claims_over_time, typical_revision, typical_size, vintages
 from db.vocabulary import ALL, OTHER, Cadence, Obtained, States
 
 JANUARY, FEBRUARY, MARCH, APRIL = (date(2026, month, 15) for month in range(1, 5))
