@@ -43,7 +43,7 @@ def judged(*ends: date | None, on: date = TODAY, titles: tuple[str, ...] = (), l
         months = [(last, "DE", "Germany")] if last else []
         months += [(late, "FR", "France")] if last and late else []
         stated = tuple(Stated(code, name, "registration", "BEV", Grain.MONTH, at, at, 1) for at, code, name in months)
-        of = SourceHealth(source, ("registration",), 1, world.DAY, Rows(accepted=1), 0, 0, stated, len(stated))
+        of = SourceHealth(source, ("registration",), 1, world.DAY, Rows(accepted=1), 0, 0, stated, (), len(stated))
         found.append(Judged(of=of, on=on, revision=None))
     return Health(
         sources=tuple(sorted(found, key=lambda each: each.latest.next_due if each.latest else date.max)), on=on
