@@ -148,7 +148,7 @@ def between(
     late = changes.overdue(connection, told, as_of=until, on=on)
     first = changes.first_reads(connection, after=after, until=until)
     entries = [
-        *_figure_entries(figures, sizes, by_maker=by_maker, until=until),
+        *_figure_entries(figures, sizes, by_maker=by_maker, by_model=bool(selection.models), until=until),
         *(entry for table, frame in records.items() for entry in _record_entries(table, frame, sizes)),
         *(_overdue_entry(of, sizes, after=after) for of in late if _tells_of(of.markets, selection)),
         *_first_reads([of for of in first if _tells_of((of.market,), selection)]),
@@ -407,7 +407,9 @@ _FIRST_BASES = ("delivery", "wholesale", "registration", "retail", "insurance", 
 _FIRST_POWERTRAINS = ("BEV", "BEV+PHEV", "BEV+PHEV+FCEV", "PHEV", "FCEV", "ALL")
 
 
-def _figure_entries(figures: pd.DataFrame, sizes: Sizes, *, by_maker: set[str], until: date) -> list[Entry]:
+def _figure_entries(
+    figures: pd.DataFrame, sizes: Sizes, *, by_maker: set[str], by_model: bool, until: date
+) -> list[Entry]:
     """The changes of figures put together: a market's new period, what a maker states of itself, and what became of a
     maker's figures elsewhere."""
     if not len(figures):
@@ -451,9 +453,16 @@ def _figure_entries(figures: pd.DataFrame, sizes: Sizes, *, by_maker: set[str], 
             weight=float(weights[number]),
             changes=places[number],
         )
-        if not lead["whose"] and lead["maker"] != ALL and lead["table"] == "sales":
-            # The makers of a record that states no total add up to it.
-            entry = replace(entry, maker=ALL, model=ALL, now=float(lead["moved"]) * GRAIN_MONTHS[lead["grain"]])
+        if (
+            entry.kind is Kind.NEW
+            and lead["table"] == "sales"
+            and not by_model
+            and lead["level"] < (1 if lead["whose"] else 2)
+        ):
+            # What a record states no total of its parts add up to.
+            entry = replace(
+                entry, maker=lead["whose"] or ALL, model=ALL, now=lead["moved"] * GRAIN_MONTHS[lead["grain"]]
+            )
         found.append(entry)
     return found
 

@@ -236,7 +236,9 @@ def _stored_fit(of: Told) -> Fit:
     found = fitting.stored(of.record, of.folder)
     if found is None:
         _ORDERS.put((of.asked, False))
-        raise NotYetMade(_missing("the fit of the projection", of, takes="about half a minute"), make=lambda: make_fit(of))
+        raise NotYetMade(
+            _missing("the fit of the projection", of, takes="about half a minute"), make=lambda: make_fit(of)
+        )
     return found
 
 

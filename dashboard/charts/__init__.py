@@ -15,6 +15,7 @@ from dashboard.charts.fsd_attach_history import FSD_ATTACH_HISTORY
 from dashboard.charts.fsd_forecasts import FSD_FORECASTS
 from dashboard.charts.fsd_price import FSD_PRICE
 from dashboard.charts.fsd_timeline import FSD_TIMELINE
+from dashboard.charts.headline_makers import NEWEST
 from dashboard.charts.market_map import MARKET_MAP
 from dashboard.charts.market_share import MARKET_SHARE
 from dashboard.charts.penetration import PENETRATION
@@ -33,6 +34,7 @@ from dashboard.charts.wholesale_split import WHOLESALE_SPLIT
 
 CHARTS: tuple[Chart, ...] = (
     CHANGE_LEDGER,
+    NEWEST,
     MARKET_SHARE,
     SHARE_CHANGE,
     WHOLESALE_SPLIT,

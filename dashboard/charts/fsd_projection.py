@@ -255,15 +255,8 @@ def _difference(found: Projection, beside: Numbers) -> str:
 
 
 def _subtitle(asked: Asked) -> str:
-    what = "FSD users, buyers and subscribers, at the quarter's end"
-    if asked.definition.is_share:
-        what = f"Share {asked.definition.noun}, at the quarter's end"
-        if asked.selection.attach_basis is AttachBasis.TAKE_RATE:
-            what = "Share of the quarter's new cars that come with FSD"
-    what = what.replace("Share of cars in use have FSD", "Users over cars in use")
-    what = what.replace("Share of all cars delivered have FSD", "Users over all cars ever delivered")
-    what = what.replace("Share of eligible cars have FSD", "Users over cars for which FSD is sold")
-    return f"{what} · {asked.where} · {asked.world.name}" + (f" v {asked.compared.name}" if asked.compared else "")
+    beside = f" v {asked.compared.name}" if asked.compared else ""
+    return f"{asked.definition.measure}, at the quarter's end · {asked.where} · {asked.world.name}{beside}"
 
 
 def notes(found: Projection) -> tuple[str, ...]:

@@ -54,12 +54,13 @@ QUANTILES: Final = (10, 25, 50, 75, 90)
 
 @dataclass(frozen=True)
 class Definition:
-    """One thing that can be projected: what it is called, its unit, where it is in an outlook.
+    """One thing that can be projected: what titles and subtitles call it, its unit, where it is in an outlook.
 
     `bases` are the published figures that are of the same, `metrics` the forecasts.
     """
 
     noun: str
+    measure: str
     unit: str
     of: Callable[[Outlook], Numbers]
     bases: tuple[AttachBasis, ...]
@@ -90,6 +91,7 @@ def _ratio(part: Numbers, whole: Numbers) -> Numbers:
 DEFINITIONS: Final[Mapping[AttachBasis | None, Definition]] = {
     None: Definition(
         noun="FSD users",
+        measure="FSD users, buyers and subscribers",
         unit="users",
         of=lambda one: one.active,
         bases=(AttachBasis.ACTIVE_SUBSCRIPTIONS, AttachBasis.PAID_USERS),
@@ -97,6 +99,7 @@ DEFINITIONS: Final[Mapping[AttachBasis | None, Definition]] = {
     ),
     AttachBasis.TAKE_RATE: Definition(
         noun="of new cars come with FSD",
+        measure="New cars that come with FSD, of all of the quarter",
         unit="fraction",
         of=lambda one: _ratio(one.new_buyers, one.new_cars),
         bases=(AttachBasis.TAKE_RATE,),
@@ -104,6 +107,7 @@ DEFINITIONS: Final[Mapping[AttachBasis | None, Definition]] = {
     ),
     AttachBasis.FLEET_ATTACH: Definition(
         noun="of cars in use have FSD",
+        measure="FSD users over cars in use",
         unit="fraction",
         of=lambda one: _ratio(one.active, one.fleet),
         bases=(AttachBasis.FLEET_ATTACH,),
@@ -111,6 +115,7 @@ DEFINITIONS: Final[Mapping[AttachBasis | None, Definition]] = {
     ),
     AttachBasis.ALL_DELIVERED: Definition(
         noun="of all cars delivered have FSD",
+        measure="FSD users over all cars ever delivered",
         unit="fraction",
         of=lambda one: _ratio(one.active, one.delivered),
         bases=(AttachBasis.ALL_DELIVERED,),
@@ -118,6 +123,7 @@ DEFINITIONS: Final[Mapping[AttachBasis | None, Definition]] = {
     ),
     AttachBasis.ELIGIBLE: Definition(
         noun="of eligible cars have FSD",
+        measure="FSD users over cars for which FSD is sold",
         unit="fraction",
         of=lambda one: _ratio(one.active, one.eligible),
         bases=(AttachBasis.ELIGIBLE,),
