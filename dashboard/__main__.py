@@ -7,15 +7,20 @@ import logging
 import os
 import socket
 import sys
+from contextlib import suppress
+from datetime import date
 from importlib import import_module
 from threading import Thread
 from typing import Any, NoReturn
 
 from flask import Flask
 
-from dashboard import plotly_bundle
+from dashboard import plotly_bundle, projected
 from dashboard.app import create_app
-from db.store import DEFAULT_URL, StoreError, open_engine, ready
+from dashboard.pages.projection import PROJECTION
+from dashboard.selection import Refusal
+from db import Engine
+from db.store import DEFAULT_URL, StoreError, explained, open_engine, ready
 
 WORKERS = 2
 THREADS = 4
@@ -44,9 +49,9 @@ def main() -> None:
     engine.dispose()
     print(f"EV Market is on http://{host}:{port} (Ctrl-C ends it)", flush=True)
     if sys.platform == "win32":
-        _serve_by_waitress(server, host=host, port=port)
+        _serve_by_waitress(server, engine, host=host, port=port)
     else:
-        _serve_by_gunicorn(server, host=host, port=port)
+        _serve_by_gunicorn(server, engine, host=host, port=port)
 
 
 def _check_free(host: str, port: int) -> None:
@@ -61,7 +66,7 @@ def _check_free(host: str, port: int) -> None:
         _fail(f"{host}:{port} cannot be served ({reason}); choose another with PORT=8051 or HOST")
 
 
-def _serve_by_gunicorn(server: Flask, *, host: str, port: int) -> None:
+def _serve_by_gunicorn(server: Flask, engine: Engine, *, host: str, port: int) -> None:
     from gunicorn.app.base import BaseApplication
 
     class Served(BaseApplication):  # type: ignore[misc]
@@ -74,7 +79,7 @@ def _serve_by_gunicorn(server: Flask, *, host: str, port: int) -> None:
                 "preload_app": True,
                 "timeout": 120,
                 "loglevel": "warning",
-                "post_worker_init": lambda _worker: _import_ahead(),
+                "post_worker_init": lambda _worker: _work_ahead(engine),
             }
             for name, value in settings.items():
                 self.cfg.set(name, value)
@@ -85,16 +90,25 @@ def _serve_by_gunicorn(server: Flask, *, host: str, port: int) -> None:
     Served().run()
 
 
-def _serve_by_waitress(server: Flask, *, host: str, port: int) -> None:
+def _serve_by_waitress(server: Flask, engine: Engine, *, host: str, port: int) -> None:
     from waitress import serve  # type: ignore[import-untyped]
 
-    _import_ahead()
+    _work_ahead(engine)
     serve(server, host=host, port=port, threads=WORKERS * THREADS)
 
 
-def _import_ahead() -> None:
-    """Import in the background what takes seconds and one chart needs, so that nobody who asks for it waits."""
+def _work_ahead(engine: Engine) -> None:
+    """Do in the background what takes seconds, so that nobody who asks for it waits: import what one chart needs, and
+    make and read what the projection rests on."""
     Thread(target=import_module, args=("statsmodels.tsa.seasonal",), daemon=True).start()
+    url = engine.url.render_as_string(hide_password=False)
+    projected.work_in_background(url, then=lambda: _read_ahead(engine))
+
+
+def _read_ahead(engine: Engine) -> None:
+    with suppress(Refusal, StoreError), explained(engine), engine.connect() as connection:
+        for chart in PROJECTION.charts:
+            chart.load(connection, chart.defaults, today=date.today())
 
 
 def _fail(message: str) -> NoReturn:

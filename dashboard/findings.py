@@ -11,7 +11,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -116,7 +116,7 @@ class Thresholds:
             ):
                 wanted = {tuple: "a list of texts", float: "a number", int: "a whole number"}[kind]
                 raise ThresholdError(f"{path}: {place} is missing or no {wanted.removeprefix('a ')}")
-            found[field] = tuple(value) if is_list else kind(value)
+            found[field] = tuple(value) if isinstance(value, list) else kind(value)
         unknown = [
             f"{section}.{name}" for section, of in told.items() for name in (of if isinstance(of, dict) else ("",))
         ]
@@ -185,7 +185,7 @@ def told_by_rules(
         *_of_markets(connection, found, thresholds, day=day),
         *_of_prices(connection, found, thresholds, names, day=day, before=before),
         *_of_driver_assistance(connection, found, day=day),
-        *_of_revisions(connection, found, thresholds, names, day=day, before=before),
+        *_of_revisions(connection, found, thresholds, names, before=before),
         *overdue(found, thresholds),
     ]
     return tuple(sorted(told, key=lambda finding: (-finding.weight, finding.text)))
@@ -193,10 +193,13 @@ def told_by_rules(
 
 def silence(*, day: date, before: date) -> str:
     """What is said of a week in which no rule had anything to say."""
-    return (
-        f"Nothing that became known from {style.day_text(before)} to {style.day_text(day)} moved a watched market, maker "
-        "or price."
-    )
+    days = f"{style.day_text(before + timedelta(days=1))} to {style.day_text(day)}"
+    return f"Nothing that became known from {days} says anything new of a watched market, maker or price."
+
+
+def in_market(name: str) -> str:
+    """A market's name within a sentence: 'the United States', 'Germany'."""
+    return f"the {name}" if name.startswith("United ") or name in ("Netherlands", "European Union", "World") else name
 
 
 def _link(chart: Chart, selection: Selection) -> tuple[str, str]:
@@ -216,9 +219,10 @@ def _figures(connection: Connection, selection: Selection) -> MarketFigures | No
 
 def _of_headlines(connection: Connection, found: Ledger, *, day: date) -> list[Finding]:
     new = [entry for entry in found.of(Kind.NEW) if _is_headline(entry)]
+    makers = headline_makers.known_headline_makers(connection) if new else ()
     told: list[Finding] = []
     for grain in dict.fromkeys(entry.grain for entry in new):
-        selection = replace(headline_makers.DEFAULTS, grain=Grain(grain), as_of=day)
+        selection = replace(headline_makers.DEFAULTS, makers=makers, grain=Grain(grain), as_of=day)
         figures = _figures(connection, selection)
         if figures is not None:
             of_grain = [entry for entry in new if entry.grain == grain]
@@ -252,7 +256,7 @@ def own_figures(figures: MarketFigures, new: Sequence[Entry]) -> list[Finding]:
                 text=f"{_name(line, figures)} {did} {cars} worldwide in {period_name(figures, at)}, "
                 f"{style.growth_text(grown)} on the {before} of a year before (its own {line.basis} figures).",
                 chart=headline_makers.NEWEST.slug,
-                query=figures.selection.query(defaults=headline_makers.DEFAULTS),
+                query=replace(figures.selection, makers=()).query(defaults=headline_makers.DEFAULTS),
                 weight=1.0,
             )
         )
@@ -275,13 +279,14 @@ def leads(figures: MarketFigures, new: Sequence[Entry]) -> list[Finding]:
         return []
     first, second = (one, other) if gap.ahead[at] > 0 else (other, one)
     unlike = " (unlike bases)" if one.basis != other.basis else ""
+    ahead, behind = _name(first, figures), _name(second, figures)
     cars = [f"{float(line.value[at]):,.0f} {headline_makers.DID[Basis(line.basis)][0]}" for line in (first, second)]
     chart, query = _link(duel_lines.DUEL_LINES, replace(figures.selection, makers=duel.RIVALS))
     return [
         Finding(
             kind=About.LEAD,
-            text=f"{_name(first, figures)} passed {_name(second, figures)} in world BEVs in {period_name(figures, at)}: "
-            f"{cars[0]} against {cars[1]}{unlike}; in {period_name(figures, then)} {_name(second, figures)} led.",
+            text=f"{ahead} passed {behind} in world BEVs in {period_name(figures, at)}: {cars[0]} against "
+            f"{cars[1]}{unlike}; in {period_name(figures, then)} {behind} led.",
             chart=chart,
             query=query,
             weight=1.5,
@@ -341,7 +346,7 @@ def market_period(figures: MarketFigures, entry: Entry) -> list[Finding]:
     return [
         Finding(
             kind=About.MARKET,
-            text=f"{float(line.value[at]):,.0f} BEVs were registered in {figures.nouns.markets[code]} in "
+            text=f"{float(line.value[at]):,.0f} BEVs were registered in {in_market(figures.nouns.markets[code])} in "
             f"{period_name(figures, at)}, {style.growth_text(grown)} on a year before.",
             chart=chart,
             query=query,
@@ -476,7 +481,7 @@ def price_cuts(book: PriceBook, thresholds: Thresholds, names: Names, *, since: 
         told.append(
             Finding(
                 kind=About.PRICE_CUT,
-                text=f"{car} costs {after.amount:,.10g} {after.currency} in {names.markets[after.market]} "
+                text=f"{car} costs {after.amount:,.10g} {after.currency} in {in_market(names.markets[after.market])} "
                 f"{'by' if move.by else 'from'} {style.day_text(after.day)}, {style.growth_text(move.change)} on "
                 f"{move.before.amount:,.10g} ({kind} price{tax}).",
                 chart=chart,
@@ -504,17 +509,19 @@ def _of_driver_assistance(connection: Connection, found: Ledger, *, day: date) -
             & (stated["unit"] == row["unit"])
             & (stated["model"] == row["model"])
         ]
-        told += attach_figures(entry, row, alike.to_dict("records"))
+        told += attach_figures(entry, row, alike.to_dict("records"), day=day)
     return told
 
 
-def attach_figures(entry: Entry, row: Mapping[str, Any], alike: Sequence[Mapping[Any, Any]]) -> list[Finding]:
+def attach_figures(
+    entry: Entry, row: Mapping[str, Any], alike: Sequence[Mapping[Any, Any]], *, day: date
+) -> list[Finding]:
     """A new figure of how many pay for driver assistance against the last one of an earlier day on the same basis.
 
-    `alike` are the stored figures of its basis, region and unit. Silent where there is no earlier one, or the two could
-    be the same by their rounding.
+    `alike` are the stored figures of its basis, region and unit. Silent where there is no earlier one within a year and
+    a quarter, or the two could be the same by their rounding.
     """
-    earlier = [each for each in alike if each["as_of"] < row["as_of"]]
+    earlier = [each for each in alike if 0 < (row["as_of"] - each["as_of"]).days <= _COMPARED_DAYS]
     if entry.weight < _USERS or not earlier:
         return []
     before = max(earlier, key=lambda each: (each["as_of"], each["known_from"]))
@@ -531,12 +538,14 @@ def attach_figures(entry: Entry, row: Mapping[str, Any], alike: Sequence[Mapping
             kind=About.DRIVER_ASSISTANCE,
             text=f"FSD {what} {region}: {now} on {style.day_text(row['as_of'])} ({row['estimator']}), {changed} on the "
             f"{then} of {style.day_text(before['as_of'])}.",
-            chart=change_ledger.CHANGE_LEDGER.slug,
-            query="",
+            chart="fsd-attach-history",
+            query=f"as_of={day.isoformat()}",
             weight=entry.weight,
         )
     ]
 
+
+_COMPARED_DAYS: Final = 460
 
 _USERS: Final = 0.1
 """The weight from which a figure of driver assistance is of those who pay for it in a large market."""
@@ -546,7 +555,7 @@ _USERS: Final = 0.1
 
 
 def _of_revisions(
-    connection: Connection, found: Ledger, thresholds: Thresholds, names: Names, *, day: date, before: date
+    connection: Connection, found: Ledger, thresholds: Thresholds, names: Names, *, before: date
 ) -> list[Finding]:
     if not any(entry.table == "sales" for entry in found.of(Kind.REVISED)):
         return []
@@ -579,7 +588,7 @@ def revisions(
     told = []
     for row in largest.to_dict("records"):
         p90 = usual[row["source"]].p90 or 0.0
-        place = names.markets[row["market"]]
+        place = in_market(names.markets[row["market"]])
         who = "the total" if row["maker"] == ALL else change_ledger.who_name(row["maker"], row["model"], names)
         when = style.period_text(month_start(int(row["month"])), row["grain"])
         relative = style.growth_text(row["now"] / row["before"] - 1)
@@ -587,8 +596,8 @@ def revisions(
             Finding(
                 kind=About.REVISION,
                 text=f"{titles.get(row['source'], row['source'])} revised {who} of {place} in {when} from "
-                f"{row['before']:,.0f} to {row['now']:,.0f} cars ({relative}; {row['powertrain']} {row['basis']}); nine "
-                f"in ten of its revisions were within {style.share_text(p90)}.",
+                f"{row['before']:,.0f} to {row['now']:,.0f} cars ({relative}; {row['powertrain']} {row['basis']}); "
+                f"nine in ten of its revisions were within {style.share_text(p90)}.",
                 chart=change_ledger.CHANGE_LEDGER.slug,
                 query=Selection(market=(row["market"],), as_of=found.until, date=found.after).query(
                     defaults=change_ledger.CHANGE_LEDGER.defaults
@@ -612,12 +621,13 @@ def overdue(found: Ledger, thresholds: Thresholds) -> list[Finding]:
         was = (found.after - entry.since).days
         if late < thresholds.overdue_days or was >= thresholds.overdue_days:
             continue
-        last = style.period_text(month_start(entry.month), entry.grain) if entry.month is not None else ""
+        last = style.period_text(month_start(entry.month), entry.grain) if entry.month is not None else "unknown"
+        days = f"{late} day{'' if late == 1 else 's'} on {style.day_text(found.on)}"
         told.append(
             Finding(
                 kind=About.OVERDUE,
-                text=f"{entry.about} is overdue since {style.day_text(entry.since)}, {late} day{'' if late == 1 else 's'}"
-                f" on {style.day_text(found.on)}: its last period is {last}.",
+                text=f"{entry.about}: newer figures are overdue since {style.day_text(entry.since)}, {days}; the last "
+                f"period is {last}.",
                 chart="source-health",
                 query=f"as_of={found.on.isoformat()}",
                 weight=0.2 * max(entry.weight, 0.01) ** 0.5,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, NoReturn
 
 import typer
@@ -40,7 +40,9 @@ def main(
         with explained(engine):
             with engine.connect() as connection:
                 told = projected.told(connection, as_of=as_of.date() if as_of else None, today=today)
-                then = None if as_of else _then(lambda: projected.told(connection, as_of=projected.MAY_2024, today=today))
+                then = (
+                    None if as_of else _then(lambda: projected.told(connection, as_of=projected.MAY_2024, today=today))
+                )
             _fit(told, tell)
             if isinstance(then, Told):
                 _fit(then, tell)

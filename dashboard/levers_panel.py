@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -19,11 +19,13 @@ from dash.development.base_component import Component
 
 from dashboard import projected
 from dashboard.charts.projection_words import AREA_NAMES
+from dashboard.controls import aria, control_id
 from dashboard.projections import scenarios
 from dashboard.projections.levers import CHIP_MONTHS, DEMAND_SHIFT, Demand, ImpossibleLever, Levers, Route
 from dashboard.projections.record import CURRENCY, REGIONS
 from dashboard.projections.scenarios import Choice, Scenario
 from dashboard.selection import InvalidSelection, Selection, lever_name
+from db.vocabulary import AttachBasis
 
 NAMES: Final = projected.lever_names()
 """The levers in the order of a link's names; the panel's own is that of its groups."""
@@ -84,7 +86,14 @@ GROUPS: Final[Mapping[str, tuple[Kind, ...]]] = {
             neutral="as listed",
             is_regional=True,
         ),
-        Kind("sub_only", "End of the purchase", "date", "From then on by the month only.", neutral="none", is_regional=True),
+        Kind(
+            "sub_only",
+            "End of the purchase",
+            "date",
+            "From then on by the month only.",
+            neutral="none",
+            is_regional=True,
+        ),
         Kind(
             "basic_free",
             "Basic assistance standard until",
@@ -140,9 +149,6 @@ GROUPS: Final[Mapping[str, tuple[Kind, ...]]] = {
 CONTROLS: Final = tuple(name for kinds in GROUPS.values() for kind in kinds for name in kind.names)
 """The controls of the panel in keyboard order."""
 
-AS_SCENARIO: Final = ""
-"""The value of a control whose lever stands as in the scenario."""
-
 
 @dataclass(frozen=True)
 class Preset:
@@ -162,9 +168,21 @@ THE_QUESTION: Final = (
         "The same as seen today",
         "region=cn&attach_basis=fleet_attach&scenario=both&compare=local&until=2030-12",
     ),
-    Preset("What neither route costs, as seen in May 2024", f"region=cn&scenario=both&compare=shut&until=2030-12&{_MAY}"),
+    Preset(
+        "What neither route costs, as seen in May 2024", f"region=cn&scenario=both&compare=shut&until=2030-12&{_MAY}"
+    ),
 )
 """The question of May 2024: attach rate and revenue in China under each data route, and what the hedge was worth."""
+
+
+_DEFINED: Final[Mapping[AttachBasis | None, str]] = {
+    None: "users",
+    AttachBasis.TAKE_RATE: "share of new cars",
+    AttachBasis.FLEET_ATTACH: "share of cars in use",
+    AttachBasis.ALL_DELIVERED: "share of all delivered",
+    AttachBasis.ELIGIBLE: "share of eligible cars",
+}
+"""What can be projected, as links name it."""
 
 
 def chosen(query: str, *, defaults: Selection) -> Selection:
@@ -175,23 +193,15 @@ def chosen(query: str, *, defaults: Selection) -> Selection:
         return defaults
 
 
-def values(selection: Selection) -> dict[str, str]:
+def values(selection: Selection) -> dict[str, str | None]:
     """What each control shows: the moved value, or nothing."""
     moved = dict(selection.levers)
-    return {name: moved.get(name, AS_SCENARIO) for name in CONTROLS}
-
-
-def edited(selection: Selection, name: str, value: Any) -> Selection:
-    """The selection after one lever was moved, or put back where the value is empty.
-
-    What cannot be stays in the link: the chart says so by name, and so does the panel. Raises `InvalidSelection` for
-    what is no lever.
-    """
-    if lever_name(name) is None:
-        raise InvalidSelection(f"'{name}' is no lever", name=name, valid=NAMES)
-    text = str(value or "").strip()[:200]
-    others = projected.unmoved(selection.levers, name)
-    return replace(selection, levers=tuple(sorted((*others, (name, text))) if text else others))
+    return {
+        name: moved.get(name, None if kind.words else "")
+        for kinds in GROUPS.values()
+        for kind in kinds
+        for name in kind.names
+    }
 
 
 # Where levers stand
@@ -262,7 +272,7 @@ def panel(query: str, *, defaults: Selection, today: date) -> Component:
                 html.Details(
                     [
                         html.Summary(group),
-                        html.Div([_kind(kind, told, query, selection) for kind in kinds], className="levers"),
+                        html.Div([_kind(kind, told, query) for kind in kinds], className="levers"),
                     ],
                     open=any(told[name].moved for kind in kinds for name in kind.names),
                 )
@@ -270,7 +280,7 @@ def panel(query: str, *, defaults: Selection, today: date) -> Component:
             ),
         ],
         className="panel",
-        **{"aria-label": "Levers of the projection"},
+        **aria(label="Levers of the projection"),
     )
 
 
@@ -290,7 +300,22 @@ def presets(query: str, *, defaults: Selection, today: date) -> list[Component]:
     listed = scenarios.scenarios(selection.as_of or today)
     moved = [name for name, _ in selection.levers]
     return [
-        html.P([html.Span("The question of May 2024: "), *_joined([_link(each.name, each.query) for each in THE_QUESTION])]),
+        html.P(
+            [html.Span("The question of May 2024: "), *_joined([_link(each.name, each.query) for each in THE_QUESTION])]
+        ),
+        html.P(
+            [
+                html.Span("Of: "),
+                *_joined(
+                    [
+                        html.Strong(name)
+                        if basis == selection.attach_basis
+                        else _link(name, _changed(query, attach_basis=basis.value if basis else ""))
+                        for basis, name in _DEFINED.items()
+                    ]
+                ),
+            ]
+        ),
         html.P(
             [
                 html.Span("Scenarios: "),
@@ -298,7 +323,9 @@ def presets(query: str, *, defaults: Selection, today: date) -> list[Component]:
                     [
                         html.Strong(one.name, title=one.story)
                         if one.slug == now.slug
-                        else _link(one.name, _changed(query, scenario="" if one.slug == "history" else one.slug), one.story)
+                        else _link(
+                            one.name, _changed(query, scenario="" if one.slug == "history" else one.slug), one.story
+                        )
                         for one in listed
                     ]
                 ),
@@ -353,7 +380,7 @@ def _changed(query: str, **names: str) -> str:
     return urlencode([*kept, *((name, value) for name, value in names.items() if value)], safe=",")
 
 
-def _kind(kind: Kind, told: Mapping[str, Standing], query: str, selection: Selection) -> Component:
+def _kind(kind: Kind, told: Mapping[str, Standing], query: str) -> Component:
     """A lever's controls under its name: one, or one for each region."""
     unit = f" ({kind.unit})" if kind.unit else ""
     fields = [_field(kind, told[name], query) for name in kind.names]
@@ -368,7 +395,6 @@ def _kind(kind: Kind, told: Mapping[str, Standing], query: str, selection: Selec
 
 
 def _field(kind: Kind, standing: Standing, query: str) -> Component:
-    control_id = {"control": standing.name}
     region = standing.name.partition(".")[2]
     label = AREA_NAMES[region.lower()] if region else kind.name
     if region and kind.lever in ("price", "one_off"):
@@ -381,7 +407,7 @@ def _field(kind: Kind, standing: Standing, query: str) -> Component:
             searchable=False,
             placeholder="as in the scenario",
             optionHeight=32,
-            id=control_id,
+            id=control_id(standing.name),
         )
     else:
         control = dcc.Input(
@@ -392,15 +418,15 @@ def _field(kind: Kind, standing: Standing, query: str) -> Component:
             maxLength=200,
             autoComplete="off",
             spellCheck="false",
-            id=control_id,
+            id=control_id(standing.name),
         )
     # What Dash makes of such an id in the browser's page.
-    in_page = json.dumps(control_id, separators=(",", ":"), sort_keys=True)
+    in_page = json.dumps(control_id(standing.name), separators=(",", ":"), sort_keys=True)
     return html.Div(
         [
             html.Label(label, htmlFor=in_page, className="label" if region else "label unseen"),
             control,
-            html.Div(_beside(standing, query), id=lever_id(standing.name), className="beside", **{"aria-live": "polite"}),
+            html.Div(_beside(standing, query), id=lever_id(standing.name), className="beside", **aria(live="polite")),
         ],
         className="field",
     )

@@ -19,13 +19,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from dashboard import ledger, pictures, report_pages, send
+from dashboard import findings, ledger, pictures, report_pages, send
 from dashboard.charts.chart import Reading
 from dashboard.downloads import csv_text, document, framed
 from dashboard.pictures import PictureError
@@ -33,7 +33,7 @@ from dashboard.report_list import SHEETS, News, ReportError, Sheet, sheets
 from dashboard.report_pages import PAPER, LeftOut, Page, Week
 from dashboard.selection import InvalidSelection, NotYetMade, Refusal
 from dashboard.send import SendError
-from dashboard.style import SHEET, Figure, Look
+from dashboard.style import SHEET
 from db import Connection, Engine, health, queries
 from db.store import DEFAULT_URL, StoreError, explained, open_engine, ready
 
@@ -95,13 +95,15 @@ def make(
             layout = report_pages.digest(told, pages)
             cells = []
             for page in pages:
-                sheet = page.sheet
-                figure = _careful(sheet, lambda page=page: framed(page.sheet.chart, page.reading, look=SHEET, site=site))
-                (folder / f"{page.stem}.png").write_bytes(_picture(sheet, figure, look=SHEET))
+                with _careful(page.sheet):
+                    figure = framed(page.sheet.chart, page.reading, look=SHEET, site=site)
+                    picture = pictures.render(figure, format="png", look=SHEET)
+                    if page.sheet.is_on_digest:
+                        small = report_pages.small(page, layout.cell)
+                        cells.append(pictures.render(small, format="png", look=layout.cell))
+                (folder / f"{page.stem}.png").write_bytes(picture)
                 (folder / f"{page.stem}.csv").write_bytes(page.csv)
-                figure = _careful(sheet, lambda page=page: report_pages.small(page, layout.cell))
-                cells.append(_picture(sheet, figure, look=layout.cell))
-                tell(sheet.name)
+                tell(page.sheet.name)
             paper = pictures.render(layout.paper, format="png", look=PAPER)
             (folder / "digest.png").write_bytes(layout.page(paper, cells))
             (folder / "index.html").write_text(report_pages.index(told, pages, left_out), encoding="utf-8")
@@ -120,8 +122,10 @@ def _read(
 ) -> tuple[Week, list[Page], list[LeftOut]]:
     """What the data say: the week with its findings, the sheets that it has, and those that it has not and why."""
     refused = health.refused_files(connection, as_of=week.day)
+    changes = ledger.between(connection, after=week.before, until=week.day)
+    found = findings.of_week(connection, day=week.day, before=week.before, found=changes)
     news = News(
-        changes=ledger.between(connection, after=week.before, until=week.day),
+        changes=changes,
         refused_files=sum(not row.is_replaced and row.known_on > week.before for row in refused),
         is_stale=week.is_stale,
     )
@@ -133,30 +137,32 @@ def _read(
             tell(sheet.name)
             continue
         try:
-            reading = _careful(sheet, lambda sheet=sheet: _reading(connection, sheet, day=week.day))
+            with _careful(sheet):
+                reading = _reading(connection, sheet, day=week.day)
+                pages.append(_page(connection, sheet, reading, week=week, number=len(pages) + 1))
         except Refusal as refusal:
             left_out.append(LeftOut(sheet, " ".join(str(refusal).split())))
             tell(sheet.name)
-            continue
-        pages.append(_careful(sheet, lambda: _page(connection, sheet, reading, week=week, number=len(pages) + 1)))
     if not pages:
         why = "; ".join(f"'{each.sheet.name}': {each.reason}" for each in left_out)
         raise ReportError(f"no sheet of the list can be made: {why}; no report was written")
-    return week, pages, left_out
+    return replace(week, findings=found), pages, left_out
 
 
 def _reading(connection: Connection, sheet: Sheet, *, day: date) -> Reading:
     selection = replace(sheet.selection, as_of=day)
-    try:
-        return sheet.chart.load(connection, selection, today=day)
-    except NotYetMade as missing:
-        missing.make()
-        return sheet.chart.load(connection, selection, today=day)
+    with explained(connection.engine):
+        try:
+            return sheet.chart.load(connection, selection, today=day)
+        except NotYetMade as missing:
+            missing.make()
+            return sheet.chart.load(connection, selection, today=day)
 
 
 def _page(connection: Connection, sheet: Sheet, reading: Reading, *, week: Week, number: int) -> Page:
     rows = sheet.chart.rows(reading)
-    told = document(connection, sheet.chart, reading, rows, site=week.site)
+    with explained(connection.engine):
+        told = document(connection, sheet.chart, reading, rows, site=week.site)
     return Page(
         stem=f"{number:02d}-{re.sub('[^a-z0-9]+', '-', sheet.name.lower()).strip('-')}-{sheet.chart.slug}",
         sheet=sheet,
@@ -166,12 +172,20 @@ def _page(connection: Connection, sheet: Sheet, reading: Reading, *, week: Week,
     )
 
 
-def _careful(sheet: Sheet, work: Callable[[], Any]) -> Any:
-    """What some work on a sheet gives. A failure that is no refusal names the sheet and stops the report."""
+@contextmanager
+def _careful(sheet: Sheet) -> Iterator[None]:
+    """Work on a sheet. A failure that is no refusal names the sheet and stops the report."""
     try:
-        return work()
-    except (Refusal, PictureError, StoreError, OSError):
+        yield
+    except (Refusal, StoreError):
         raise
+    except PictureError as error:
+        raise PictureError(f"sheet '{sheet.name}': {error}") from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        # A file of the project itself, such as the font, is missing.
+        raise PictureError(f"sheet '{sheet.name}': {error}") from error
     except InvalidSelection as error:
         raise ReportError(f"sheet '{sheet.name}': {error}; no report was written") from error
     except Exception as error:
@@ -179,13 +193,6 @@ def _careful(sheet: Sheet, work: Callable[[], Any]) -> Any:
         raise ReportError(
             f"sheet '{sheet.name}': {sheet.chart.slug} failed ({what}); no report was written; --debug shows where"
         ) from error
-
-
-def _picture(sheet: Sheet, figure: Figure, *, look: Look) -> bytes:
-    try:
-        return pictures.render(figure, format="png", look=look)
-    except PictureError as error:
-        raise PictureError(f"sheet '{sheet.name}': {error}") from error
 
 
 @contextmanager

@@ -27,6 +27,8 @@ TOPICS: Final = ("sales", "penetration", "maker_group", *(table.name for table i
 
 _TEXTS: Final = {"name", "chart", "query", "when"}
 
+_OTHERS: Final = {"news", "digest"}
+
 
 class ReportError(Exception):
     """The report cannot be made. The text is one line that says why and what to do."""
@@ -37,6 +39,7 @@ class Sheet:
     """One entry of the list: what a sheet shows, and when it is in the report.
 
     `news` are the topics that a sheet on news waits for, each a word of `TOPICS`, alone or with a market: `sales:CN`.
+    `is_on_digest` is false for lists that need the room of a whole sheet.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Sheet:
     selection: Selection
     when: str
     news: tuple[str, ...] = ()
+    is_on_digest: bool = True
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,10 @@ def sheets(path: Path) -> tuple[Sheet, ...]:
 def _sheet(entry: Any, *, where: str) -> Sheet:
     if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in _TEXTS):
         raise ReportError(f"{where}: needs the texts {', '.join(sorted(_TEXTS))}")
-    if unknown := sorted(set(entry) - _TEXTS - {"news"}):
-        raise ReportError(f"{where}: '{unknown[0]}' is no part of a sheet; there are {', '.join(sorted(_TEXTS))}, news")
+    if unknown := sorted(set(entry) - _TEXTS - _OTHERS):
+        raise ReportError(
+            f"{where}: '{unknown[0]}' is no part of a sheet; there are {', '.join(sorted(_TEXTS | _OTHERS))}"
+        )
     if not entry["name"].strip() or not entry["name"].isprintable():
         raise ReportError(f"{where}: name is empty, or holds a character that cannot be seen")
     if entry["when"] not in WHEN:
@@ -105,8 +111,18 @@ def _sheet(entry: Any, *, where: str) -> Sheet:
         raise ReportError(f"{where}: {error.args[0]}") from error
     except InvalidSelection as error:
         raise ReportError(f"{where}: {error}") from error
+    on_digest = entry.get("digest", True)
+    if not isinstance(on_digest, bool):
+        raise ReportError(f"{where}: digest is to be true or false")
     news = _topics(entry.get("news"), is_on_news=entry["when"] == "on-news", where=where)
-    return Sheet(name=entry["name"], chart=chart, selection=selection, when=entry["when"], news=news)
+    return Sheet(
+        name=entry["name"],
+        chart=chart,
+        selection=selection,
+        when=entry["when"],
+        news=news,
+        is_on_digest=on_digest,
+    )
 
 
 def _topics(news: Any, *, is_on_news: bool, where: str) -> tuple[str, ...]:

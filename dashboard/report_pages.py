@@ -17,6 +17,7 @@ from dashboard import __version__, style
 from dashboard.charts.chart import Reading, source_line
 from dashboard.charts.events import NO_EVENTS
 from dashboard.downloads import link
+from dashboard.findings import Finding
 from dashboard.report_list import Sheet
 from dashboard.style import Figure, Look
 from db.schema import SCHEMA_VERSION
@@ -29,20 +30,25 @@ STALE = (
     "publishers may have newer ones."
 )
 
-_MARGIN, _GAP, _COLUMNS = 100, 36, 2
+NO_FINDINGS = "Nothing changed in these days that a rule for findings speaks of."
+
+_MARGIN, _GAP = 100, 36
+
+_LARGEST, _ACROSS, _DOWN = 22, 46, 30
+"""Type in a chart of the digest, in dots, and how many of its sizes a chart needs to be drawn, across and down."""
 
 
 @dataclass(frozen=True)
 class Week:
     """Which report it is: the ISO week, the day as known on which it is made, and the day that news counts from.
 
-    `findings` are whole sentences, the most important first; `site` is the app's public address, if it has one.
+    `findings` stand with the most important first; `site` is the app's public address, if it has one.
     """
 
     name: str
     day: date
     before: date
-    findings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     is_stale: bool = False
     site: str = ""
 
@@ -95,7 +101,9 @@ def receipts(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
         for rests_on in row["receipts"]:
             lines[rests_on["receipt"]].update(rests_on["lines"])
     return tuple(
-        {**receipt, "lines": sorted(lines[number])} for number, receipt in enumerate(document["receipts"]) if lines[number]
+        {**receipt, "lines": sorted(lines[number])}
+        for number, receipt in enumerate(document["receipts"])
+        if lines[number]
     )
 
 
@@ -122,7 +130,7 @@ def manifest(
         "stale": week.is_stale,
         "code_version": __version__,
         "schema_version": SCHEMA_VERSION,
-        "findings": list(week.findings),
+        "findings": [{"text": each.text, "link": week.site + each.link} for each in week.findings],
         "sheets": [
             {
                 "name": page.sheet.name,
@@ -205,9 +213,7 @@ def index(week: Week, pages: Sequence[Page], left_out: Sequence[LeftOut]) -> str
         )
         for page in pages
     ]
-    reasons = "".join(
-        f"<li>{html.escape(each.sheet.name)}: {html.escape(each.reason)}</li>\n" for each in left_out
-    )
+    reasons = "".join(f"<li>{html.escape(each.sheet.name)}: {html.escape(each.reason)}</li>\n" for each in left_out)
     return _INDEX.format(
         title=html.escape(week.title),
         known=html.escape(week.known),
@@ -224,8 +230,15 @@ def _source(week: Week, page: Page) -> str:
 
 
 def _findings(week: Week) -> str:
-    found = "".join(f"<li>{html.escape(sentence)}</li>\n" for sentence in week.findings)
-    return f'<ol class="findings">\n{found}</ol>' if found else ""
+    if not week.findings:
+        return f"<p>{NO_FINDINGS}</p>"
+    found = "".join(f"<li>{_sentence(each, site=week.site)}</li>\n" for each in week.findings)
+    return f'<ol class="findings">\n{found}</ol>'
+
+
+def _sentence(finding: Finding, *, site: str) -> str:
+    text = html.escape(finding.text)
+    return f'<a href="{html.escape(site + finding.link)}">{text}</a>' if site else text
 
 
 def _counted(count: int, noun: str) -> str:
@@ -251,12 +264,13 @@ class _Text:
 class Digest:
     """The layout of one A4 page with all sheets: what is written on it, and the places that charts have.
 
-    `paper` is a figure of the whole page with head and foot, `cell` the look in which each chart is drawn, `top` where
-    the first row of charts begins, in pixels.
+    `paper` is a figure of the whole page with head and foot, `cell` the look in which each chart is drawn, in so many
+    `columns`, `top` where the first row of charts begins, in dots.
     """
 
     paper: Figure
     cell: Look
+    columns: int
     top: int
 
     def page(self, paper: bytes, charts: Sequence[bytes]) -> bytes:
@@ -264,7 +278,7 @@ class Digest:
         with Image.open(BytesIO(paper)) as blank:
             page = blank.convert("RGB")
         for number, picture in enumerate(charts):
-            row, column = divmod(number, _COLUMNS)
+            row, column = divmod(number, self.columns)
             left = _MARGIN + column * ((self.cell.width or 0) + _GAP)
             with Image.open(BytesIO(picture)) as chart:
                 page.paste(chart.convert("RGB"), (left, self.top + row * (self.cell.height + _GAP)))
@@ -273,12 +287,17 @@ class Digest:
         return content.getvalue()
 
 
+def on_digest(pages: Sequence[Page]) -> list[Page]:
+    """The sheets whose charts are on the digest."""
+    return [page for page in pages if page.sheet.is_on_digest]
+
+
 PAPER = Look(width=A4[0], height=A4[1], font_px=38, scale=1)
 """The digest's page, in dots."""
 
 
 def digest(week: Week, pages: Sequence[Page]) -> Digest:
-    """The digest's layout for the sheets of a week."""
+    """The digest's layout for the sheets of a week: the charts of those in `on_digest`, and what all of them cite."""
     wide = A4[0] - 2 * _MARGIN
     written = [_Text(week.title, 72, 80, is_bold=True), _Text(week.known, 34, 178, is_quiet=True)]
     top: float = 240
@@ -286,26 +305,37 @@ def digest(week: Week, pages: Sequence[Page]) -> Digest:
         for line in style.wrap(STALE, width=wide, font_px=34):
             written.append(_Text(line, 34, top, is_bold=True))
             top += 34 * 1.35
-    for number, sentence in enumerate(week.findings, start=1):
+    for number, finding in enumerate(week.findings, start=1):
         written.append(_Text(f"{number}", 38, top, is_bold=True))
-        for line in style.wrap(sentence, width=wide - 60, font_px=38):
+        for line in style.wrap(finding.text, width=wide - 60, font_px=38):
             written.append(_Text(line, 38, top, left=_MARGIN + 60))
             top += 38 * 1.35
         top += 6
-    publishers = dict.fromkeys(f"{of.publisher}, {of.licence}" for page in pages for of in page.reading.citations)
-    foot = f"Sources: {'; '.join(publishers)}. Notes, bounds and events stand on each sheet and in index.html."
+    if not week.findings:
+        written.append(_Text(NO_FINDINGS, 38, top))
+        top += 38 * 1.35
+    cited: dict[str, dict[str, None]] = defaultdict(dict)
+    for of in (of for page in pages for of in page.reading.citations):
+        cited[of.licence][of.publisher] = None
+    sources = "; ".join(f"{' · '.join(publishers)} ({licence})" for licence, publishers in cited.items())
+    foot = f"Sources: {sources}. Notes, bounds and events stand on each sheet and in index.html."
     lines = style.wrap(foot, width=wide, font_px=24)
     bottom = A4[1] - 60 - len(lines) * 24 * 1.35
     written += [_Text(line, 24, bottom + n * 24 * 1.35, is_quiet=True) for n, line in enumerate(lines)]
     first = round(top) + _GAP
-    rows = max(-(-len(pages) // _COLUMNS), 1)
-    cell = Look(
-        width=(wide - (_COLUMNS - 1) * _GAP) // _COLUMNS,
-        height=min((round(bottom) - first) // rows - _GAP, 900),
-        font_px=22,
-        scale=1,
-    )
-    return Digest(paper=_paper(written), cell=cell, top=first)
+    columns, cell = _cell(len(on_digest(pages)), wide=wide, high=round(bottom) - first)
+    return Digest(paper=_paper(written), cell=cell, columns=columns, top=first)
+
+
+def _cell(count: int, *, wide: int, high: int) -> tuple[int, Look]:
+    """The number of columns, and the look of each of `count` charts, that leave the type largest in so many dots."""
+    looks = []
+    for columns in range(2, 7):
+        width = (wide - (columns - 1) * _GAP) // columns
+        height = min(high // max(-(-count // columns), 1) - _GAP, width)
+        font = max(min(_LARGEST, width // _ACROSS, height // _DOWN), 1)
+        looks.append((columns, Look(width=width, height=height, font_px=font, scale=1)))
+    return max(looks, key=lambda each: each[1].font_px)
 
 
 def _paper(written: Sequence[_Text]) -> Figure:

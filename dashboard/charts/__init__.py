@@ -12,8 +12,12 @@ from dashboard.charts.duel_lines import DUEL_LINES
 from dashboard.charts.duel_markets import DUEL_MARKETS
 from dashboard.charts.duel_models import DUEL_MODELS
 from dashboard.charts.fsd_attach_history import FSD_ATTACH_HISTORY
+from dashboard.charts.fsd_backtest import FSD_BACKTEST
+from dashboard.charts.fsd_drivers import FSD_DRIVERS
 from dashboard.charts.fsd_forecasts import FSD_FORECASTS
 from dashboard.charts.fsd_price import FSD_PRICE
+from dashboard.charts.fsd_projection import FSD_PROJECTION
+from dashboard.charts.fsd_revenue import FSD_REVENUE
 from dashboard.charts.fsd_timeline import FSD_TIMELINE
 from dashboard.charts.headline_makers import NEWEST
 from dashboard.charts.market_map import MARKET_MAP
@@ -57,6 +61,10 @@ CHARTS: tuple[Chart, ...] = (
     ADAS_OFFERS,
     FSD_TIMELINE,
     FSD_FORECASTS,
+    FSD_PROJECTION,
+    FSD_REVENUE,
+    FSD_DRIVERS,
+    FSD_BACKTEST,
     COVERAGE,
     SOURCE_HEALTH,
     REVISIONS,

@@ -46,8 +46,8 @@ class Backtest:
 
 
 def load(connection: Connection, selection: Selection, *, today: date) -> Reading:
-    """The back-tests of the record; raises as `projection_words.asked`, `NotYetMade` where they have yet to be made, and
-    `NotPublished` where the day knows no two counts or the range holds none."""
+    """The back-tests of the record; raises as `projection_words.asked`, `NotYetMade` where they have yet to be made,
+    and `NotPublished` where the day knows no two counts or the range holds none."""
     asked = words.asked(connection, selection, today=today)
     counts = scoring.counts(asked.told.record)
     if len(counts) < 2:
@@ -163,10 +163,12 @@ def notes(found: Backtest) -> tuple[str, ...]:
     said = [
         f"Scenario: History as known at each cut. Data to {words.quarter_text(asked.told.record.cut_off)}; "
         f"{scoring.PARTICLES:,} draws a fit, seed 1, as known on {style.day_text(asked.day)}.",
-        "Points: the published counts. Bars: the 80 % interval of each cut, with the median; triangles: the last value at "
-        "the cut; crosses: the straight line through the counts known. Errors are means of absolute shares; CRPS is in users.",
-        "Strict cuts before 2026 know no count at all: all of 2024 and 2025 were published together in January 2026. Over "
-        "one to three quarters no structural model can be expected to beat a straight line; it is there for scenarios.",
+        "Points: the published counts. Bars: the 80 % interval of each cut, with the median; triangles: the last value "
+        "at the cut; crosses: the straight line through the counts known. Errors are means of absolute shares; CRPS, "
+        "the continuous ranked probability score, is in users.",
+        "Strict cuts before 2026 know no count at all: all of 2024 and 2025 were published together in January 2026. "
+        "Over one to three quarters no structural model can be expected to beat a straight line: it is there for "
+        "scenarios.",
     ]
     late = [_late_text(one) for one in found.lateness]
     if late:

@@ -38,9 +38,6 @@ QUARTER: Final = 2030 * 4 + 3
 ROWS, NARROW_ROWS = 10, 8
 """Bars of a panel."""
 
-FOLLOWS: Final = 0.2
-"""A bar below this part of the widest is no driver that a title names."""
-
 
 @dataclass(frozen=True)
 class Drivers:
@@ -86,17 +83,17 @@ def _reached(area: str, basis: AttachBasis | None) -> Callable[[Paths], Numbers]
         quarter = paths.at(QUARTER)
 
         def total(values: Numbers) -> Numbers:
-            return values[:, places, quarter].sum(axis=1)
+            return np.asarray(values[:, places, quarter].sum(axis=1))
 
         if basis is AttachBasis.TAKE_RATE:
-            return total(paths.new_buyers) / np.maximum(total(paths.new_cars), 1.0)
+            return np.asarray(total(paths.new_buyers) / np.maximum(total(paths.new_cars), 1.0))
         active = total(paths.owners) + total(paths.subscribers)
         whole = {
             AttachBasis.FLEET_ATTACH: paths.fleet,
             AttachBasis.ALL_DELIVERED: paths.delivered,
             AttachBasis.ELIGIBLE: paths.eligible,
         }
-        return active / np.maximum(total(whole[basis]), 1.0) if basis in whole else active
+        return np.asarray(active / np.maximum(total(whole[basis]), 1.0)) if basis in whole else active
 
     return at
 
@@ -210,7 +207,7 @@ def title(found: Drivers) -> str:
 
 def _subtitle(asked: Asked) -> str:
     return (
-        f"{asked.definition.measure}, and revenue (US dollars without tax), at the end of 2030, by assumption: means · "
+        f"{asked.definition.measure}, and revenue in US dollars without tax: means of 2030, by assumption · "
         f"{asked.where} · {asked.world.scenario.name}"
     )
 
@@ -221,7 +218,7 @@ def notes(found: Drivers) -> tuple[str, ...]:
     said = [words.run_note(asked)]
     said.append(
         "Parameters (solid): the means of the draws with their lowest and highest fifth, so that what goes with one in "
-        f"the record moves along. Levers (hatched): their low and high value, on {projected.FEW} of the draws. The line is "
+        f"the record moves along. Levers (hatched): their low and high value, on {projected.FEW} draws. The line is "
         "the mean of all. Bars do not add up."
     )
     if asked.world.moved:
@@ -342,6 +339,10 @@ def draw(reading: Reading, look: Look) -> Figure:
     return {"data": traces, "layout": layout}
 
 
+def _unit(bar: Bar) -> str:
+    return f" {bar.unit}" if bar.unit not in ("", "-") else ""
+
+
 def _in_billions(bar: Bar) -> Bar:
     return replace(bar, low=bar.low / 1e9, central=bar.central / 1e9, high=bar.high / 1e9)
 
@@ -459,12 +460,11 @@ def table(reading: Reading) -> Table:
     body = []
     for bar in found.reach:
         other = revenue[bar.kind, bar.name]
-        unit = f" {bar.unit}" if bar.unit not in ("", "-") else ""
         body.append(
             (
                 bar_name(bar),
                 bar.kind,
-                f"{bar.low_at} to {bar.high_at}{unit}",
+                f"{bar.low_at} to {bar.high_at}{_unit(bar)}",
                 f"{text(bar.low)} to {text(bar.high)}",
                 f"{money(other.low)} to {money(other.high)}",
             )

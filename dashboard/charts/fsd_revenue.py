@@ -234,10 +234,11 @@ def _hedge_title(found: Revenue, hedge: Hedge) -> str:
     where = found.asked.where
     if abs(hedge.plain) < 0.5e6:
         return shortest(f"{where}: trying both data routes brings no more than the better one, to 2035")
+    plain, discounted = money(hedge.plain), money(hedge.discounted)
     return shortest(
-        f"{where}: both data routes bring {money(hedge.plain)} more than the better one ({money(hedge.discounted)} at 10 %)",
-        f"{where}: both routes are worth {money(hedge.plain)} over the better one ({money(hedge.discounted)} at 10 %)",
-        f"{where}: the hedge is worth {money(hedge.plain)}, {money(hedge.discounted)} at 10 %",
+        f"{where}: both data routes bring {plain} more than the better one ({discounted} at 10 %)",
+        f"{where}: both routes are worth {plain} over the better one ({discounted} at 10 %)",
+        f"{where}: the hedge is worth {plain}, {discounted} at 10 %",
     )
 
 
@@ -276,8 +277,9 @@ def notes(found: Revenue) -> tuple[str, ...]:
     """What a reader has to know: the run, how the parts hang together, the hedge, what is left out."""
     asked = found.asked
     flow = (
-        "Of what is paid for good a part is booked at the sale, the rest deferred and released later; subscriptions count "
-        "as billed. Whiskers: 80 % of draws; straight line: through the model's last two years with data. Robotaxis are not in it."
+        "Of what is paid for good a part is booked at the sale, the rest deferred and released later; subscriptions "
+        "count as billed. Whiskers: 80 % of draws; straight line: through the model's last two years with data. "
+        "Robotaxis are not in it."
     )
     if found.balances:
         flow += " Published deferred revenue (points) also holds connectivity and Supercharging: an upper bound."
@@ -288,8 +290,8 @@ def notes(found: Revenue) -> tuple[str, ...]:
         means = ", ".join(f"{name} {money(found.hedge.means[name])}" for name in ROUTES)
         said.append(
             f"The hedge: expected recognised revenue of both routes less that of the better one, from "
-            f"{words.quarter_text(found.hedge.since)} to 2035, on the same draws: {money(found.hedge.plain)} undiscounted, "
-            f"{money(found.hedge.discounted)} at 10 % a year ({means}). What the routes cost is left out."
+            f"{words.quarter_text(found.hedge.since)} to 2035, on the same draws: {money(found.hedge.plain)} "
+            f"undiscounted, {money(found.hedge.discounted)} at 10 % a year ({means}). What the routes cost is left out."
         )
     if found.forecasts:
         told = [
@@ -308,7 +310,7 @@ def notes(found: Revenue) -> tuple[str, ...]:
 
 
 def draw(reading: Reading, look: Look) -> Figure:
-    """Bars of recognised revenue with whiskers, money received and the other world as lines; below, what is deferred."""
+    """Bars of recognised revenue with whiskers, money received and the other world as lines; below, the deferred."""
     found: Revenue = reading.content
     asked = found.asked
     ink, colour = style.INK[look.theme], style.colour("tesla", look.theme)
@@ -618,7 +620,7 @@ def table(reading: Reading) -> Table:
             "ARR at its end",
         ),
         rows=tuple(body),
-        caption="Means of the draws, so that parts add up; US dollars without tax. Projected, but for the model's past.",
+        caption="Means of the draws, so that parts add up; US dollars without tax. All is of the model, not published.",
     )
 
 

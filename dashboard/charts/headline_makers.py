@@ -23,7 +23,7 @@ from dashboard.ledger import HEADLINE_MAKERS
 from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_start
 from dashboard.selection import BasisChoice, By, Incomparable, Measure, NotPublished, Selection
 from dashboard.style import Figure, Look
-from db import Connection
+from db import Connection, queries
 from db.vocabulary import Basis, Grain
 
 MOST = 4
@@ -32,9 +32,7 @@ MOST = 4
 SHOWN = {Grain.MONTH: 13, Grain.QUARTER: 9, Grain.YEAR: 6}
 """Periods of a panel: from the newest one back to the same one of a year before, or two."""
 
-DEFAULTS = Selection(
-    market=("WORLD",), basis=BasisChoice.REPORTED, makers=HEADLINE_MAKERS, grain=Grain.QUARTER, measure=Measure.UNITS
-)
+DEFAULTS = Selection(market=("WORLD",), basis=BasisChoice.REPORTED, grain=Grain.QUARTER, measure=Measure.UNITS)
 
 DID = {
     Basis.DELIVERY: ("delivered", "deliveries to customers"),
@@ -103,7 +101,9 @@ def _stated(connection: Connection, selection: Selection) -> Headlines:
             f"this chart shows makers' own worldwide figures, and not {selection.basis} figures",
             nearest=replace(selection, basis=BasisChoice.REPORTED, market=DEFAULTS.market),
         )
-    makers = selection.makers or DEFAULTS.makers
+    makers = selection.makers or known_headline_makers(connection)
+    if not makers:
+        raise NotPublished("no headline maker's own figures are loaded; run 'python -m etl load'")
     if len(makers) > MOST:
         raise Incomparable(
             f"{len(makers)} makers are chosen, and {MOST} at the most stand side by side here",
@@ -126,6 +126,12 @@ def _stated(connection: Connection, selection: Selection) -> Headlines:
     shown = np.flatnonzero(figures.start >= first)
     lacking = [figures.nouns.makers[slug] for slug in makers if slug not in {line.maker for line in lines}]
     return Headlines(figures=figures, lines=tuple(lines), shown=shown, absent=tuple(lacking))
+
+
+def known_headline_makers(connection: Connection) -> tuple[str, ...]:
+    """The headline makers that the database knows."""
+    known = queries.names(connection).makers
+    return tuple(slug for slug in HEADLINE_MAKERS if slug in known)
 
 
 # Words
@@ -254,8 +260,10 @@ def draw(reading: Reading, look: Look) -> Figure:
 def _panel(n: int, count: int, *, is_narrow: bool) -> tuple[list[float], list[float]]:
     """The parts of the width and the height that a panel has."""
     if is_narrow:
-        high = 1 / count
-        return [0.0, 1.0], [1 - (n + 1) * high + 0.08, 1 - n * high - (0.12 if n else 0.0)]
+        between = 0.22
+        high = (1 - between * (count - 1)) / count
+        top = 1 - n * (high + between)
+        return [0.0, 1.0], [round(top - high, 4), round(top, 4)]
     wide, gap = 1 / count, 0.05
     return [n * wide + (gap / 2 if n else 0.0), (n + 1) * wide - (gap / 2 if n < count - 1 else 0.0)], [0.0, 1.0]
 
