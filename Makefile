@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 LOCK := --universal --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 --quiet
 
-.PHONY: help setup browser data run test lint format report bench lock clean
+.PHONY: help setup browser data run test lint format report weekly bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,12 @@ format: $(READY) ## rewrite the code in the project's format
 
 report: $(READY) browser data ## this week's sheets in reports/ (WEEK=2026-W27 for another)
 	@$(BIN)/python -m dashboard.report $(if $(WEEK),--week $(WEEK))
+
+# A download that fails, in whole or in part, is said on every sheet: the report is made and sent all the same.
+weekly: $(READY) browser ## the Monday job: fetch, report, send (see README)
+	@trap 'exit 130' INT TERM; stale=; \
+	  $(BIN)/python -m etl fetch || stale=--stale; \
+	  $(BIN)/python -m dashboard.report --send $$stale $(if $(WEEK),--week $(WEEK))
 
 bench: $(READY) browser ## the benchmarks, as ratios side by side in one run
 	@$(BIN)/python -m bench

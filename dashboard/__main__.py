@@ -17,10 +17,12 @@ from typing import Any, NoReturn
 
 from flask import Flask
 
-from dashboard import plotly_bundle
+from dashboard import plotly_bundle, projected
 from dashboard.app import create_app
 from dashboard.pages import PAGES, board
 from dashboard.pages.page import Site
+from dashboard.pages.projection import PROJECTION
+from dashboard.selection import Refusal
 from db import Engine
 from db.store import DEFAULT_URL, StoreError, explained, identity, open_engine, ready
 
@@ -130,7 +132,17 @@ class Idle:
 
 
 def _begin_ahead(engine: Engine, idle: Idle) -> None:
+    """Do in the background what takes seconds, so that nobody who asks for it waits: read the figures of all markets,
+    and make and read what the projection rests on."""
     Thread(target=_ahead, args=(engine, idle), daemon=True).start()
+    url = engine.url.render_as_string(hide_password=False)
+    projected.work_in_background(url, then=lambda: _read_projection(engine))
+
+
+def _read_projection(engine: Engine) -> None:
+    with suppress(Refusal, StoreError), explained(engine), engine.connect() as connection:
+        for chart in PROJECTION.charts:
+            chart.load(connection, chart.defaults, today=date.today())
 
 
 def _ahead(engine: Engine, idle: Idle) -> None:

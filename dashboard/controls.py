@@ -26,6 +26,7 @@ from dashboard.selection import (
     Selection,
     Tax,
     Window,
+    lever_name,
 )
 from db.queries import Nouns
 from db.vocabulary import AttachBasis, Grain, PriceKind, RangeCycle
@@ -182,10 +183,14 @@ _CHOICES: dict[str, tuple[tuple[str, str], ...]] = {
         ("global", "World"),
         ("nam", "North America"),
         ("us", "United States"),
+        ("ca", "Canada"),
         ("eu", "Europe"),
         ("cn", "China"),
         ("apac", "Asia-Pacific"),
+        ("kr", "South Korea"),
+        ("jp", "Japan"),
         ("anz", "Australia, New Zealand"),
+        ("row", "Rest of the world"),
     ),
     "attach_basis": (
         ("", "Four definitions"),
@@ -264,6 +269,7 @@ def values(selection: Selection) -> dict[str, Any]:
         "date": selection.date.isoformat() if selection.date else "",
         "segment": selection.segment or "",
         "cycle": selection.cycle.value if selection.cycle else "",
+        **dict(selection.levers),
         "region": selection.region or "",
         "attach_basis": selection.attach_basis.value if selection.attach_basis else "",
     }
@@ -293,6 +299,11 @@ def edited(selection: Selection, name: str, value: Any, *, defaults: Selection, 
 
     Raises `InvalidSelection` for a value that is none of the name's.
     """
+    if lever_name(name):
+        text = str(value or "").strip()[:200]
+        levers = dict(selection.levers) | {name: text}
+        # What cannot be stays in the link: whoever reads it refuses it by name.
+        return replace(selection, levers=tuple(sorted((lever, said) for lever, said in levers.items() if said)))
     if name not in _LABELS:
         raise InvalidSelection(f"'{name}' is no control", name=name, valid=tuple(_LABELS))
     if name in WITH_OPTIONS:

@@ -23,7 +23,7 @@ import pandas as pd
 
 from dashboard import pictures, style
 from dashboard.charts import chart as chart_of
-from dashboard.charts.chart import Chart, Reading, source_line
+from dashboard.charts.chart import Chart, Reading, patient, source_line
 from dashboard.pictures import PictureError
 from dashboard.precedence import PUBLISHED_AS
 from dashboard.sales_lines import months_behind
@@ -109,7 +109,7 @@ def download(engine: Engine, chart: Chart, query: str, *, format: Format, site: 
     selection = Selection.from_query(query, defaults=chart.defaults)
     ready(engine)
     with explained(engine), engine.connect() as connection:
-        reading = chart.load(connection, selection, today=today)
+        reading = patient(chart, connection, selection, today=today)
         rows = chart.rows(reading)
         if format is Format.CSV:
             body = csv_text(rows).encode()

@@ -22,8 +22,8 @@ from dashboard import style
 from dashboard.revisions import renames, under_latest_names
 from dashboard.selection import Selection
 from db import Connection, changes
-from db.changes import CELL, FirstRead, Overdue
-from db.claims import GRAIN_MONTHS, STANDING
+from db.changes import CELL, FirstRead, Overdue, Total
+from db.claims import GRAIN_MONTHS, STANDING, Bools, Floats, Ints
 from db.vocabulary import ALL, OTHER, AttachBasis, Powertrain, States, VehicleScope, Word
 
 HEADLINE_MAKERS: Final = ("byd", "tesla")
@@ -130,10 +130,10 @@ def between(
     """
     on = on or until
     told = changes.reach(connection, day=until)
-    sizes = Sizes.of(told)
+    sizes = Sizes.of(changes.totals(connection, makers=HEADLINE_MAKERS, day=until), until=until)
     touched = changes.touched_figures(connection, after=after, until=until)
-    files = set(zip(touched["source"].astype(str), touched["file"].astype(str), strict=True))
-    known = changes.reach(connection, day=after, files=files) if files else told.head(0)
+    files = set(zip(touched["source"].astype(str), touched["file"].astype(str), strict=True)) if len(touched) else set()
+    known = changes.reach(connection, day=after, files=files) if files else {}
     figures = changed_figures(touched, known, after=after, until=until)
     figures = figures[_is_asked_for(figures, selection)].reset_index(drop=True)
     records = {}
@@ -142,12 +142,12 @@ def between(
         changed = changed[[_is_about(row, selection) for row in _rows(changed)]].reset_index(drop=True)
         if len(changed):
             records[table] = changed
-    by_maker = set(told["source"]) if selection.makers or selection.models else set()
-    by_maker |= set(told.loc[told["states"] == States.MAKERS.value, "source"])
+    narrowed = selection.makers or selection.models
+    by_maker = set(figures["source"]) if narrowed else changes.sources_of_makers(connection)
     late = changes.overdue(connection, told, as_of=until, on=on)
     first = changes.first_reads(connection, after=after, until=until)
     entries = [
-        *_figure_entries(figures, sizes, by_maker=by_maker, until=until),
+        *_figure_entries(figures, sizes, by_maker=by_maker, by_model=bool(selection.models), until=until),
         *(entry for table, frame in records.items() for entry in _record_entries(table, frame, sizes)),
         *(_overdue_entry(of, sizes, after=after) for of in late if _tells_of(of.markets, selection)),
         *_first_reads([of for of in first if _tells_of((of.market,), selection)]),
@@ -163,7 +163,7 @@ def _is_asked_for(figures: pd.DataFrame, selection: Selection) -> pd.Series[bool
     if selection.since:
         rows &= figures["month"] >= month_number(selection.since)
     if selection.until:
-        rows &= figures["month"] + figures["grain"].map(GRAIN_MONTHS) <= month_number(selection.until) + 1
+        rows &= figures["month"] + _months(figures) <= month_number(selection.until) + 1
     return rows
 
 
@@ -192,12 +192,12 @@ def _rank(entry: Entry) -> tuple[Any, ...]:
 
 # What changed
 
-
-_KEY = [*CELL, "month"]
 _RECEIPT = ("snapshot_id", "line", "evidence_id")
 
 
-def changed_figures(touched: pd.DataFrame, known: pd.DataFrame, *, after: date, until: date) -> pd.DataFrame:
+def changed_figures(
+    touched: pd.DataFrame, known: Mapping[tuple[str, ...], int], *, after: date, until: date
+) -> pd.DataFrame:
     """What became of each cell whose claims were touched: pure, from `changes.touched_figures` and `changes.reach`.
 
     One row a cell that says something else than before: table, `CELL`, month, kind (`Kind`), before and now (cars or a
@@ -211,57 +211,112 @@ def changed_figures(touched: pd.DataFrame, known: pd.DataFrame, *, after: date, 
     """
     start, end = _day(after), _day(until)
     frame = _under_one_name(touched, end=end)
-    stood = frame[(frame["known_from"] <= start)]
-    stands = frame[(frame["known_from"] > start) & (frame["known_to"] > end)]
-    old, new = _by_cell(stood, since="known_from"), _by_cell(stands, since="known_from")
-    both = old.join(new, how="outer", lsuffix="_old", rsuffix="_new")
-    before, now = both["value_old"].to_numpy(), both["value_new"].to_numpy()
-    earlier = both["earlier_new"].to_numpy()
-    had, has = ~np.isnan(before), ~np.isnan(now)
+    _, first, cell = np.unique(_key(frame, ["table", *CELL, "month"]), return_index=True, return_inverse=True)
+    stood = (frame["known_from"] <= start).to_numpy()
+    stands = ((frame["known_from"] > start) & (frame["known_to"] > end)).to_numpy()
+    old, new = (_by_cell(frame, cell, rows, cells=len(first)) for rows in (stood, stands))
+    had, has = ~np.isnan(old["value"]), ~np.isnan(new["value"])
     kind = np.select(
-        [had & has & (before != now), had & ~has, has & ~had & ~np.isnan(earlier), has & ~had],
+        [had & has & (old["value"] != new["value"]), had & ~has, has & ~had & ~np.isnan(new["earlier"]), has & ~had],
         [Kind.REVISED.value, Kind.VANISHED.value, Kind.RESTORED.value, Kind.NEW.value],
         default="",
     )
-    closed = both["known_to_old"].fillna(0).to_numpy(dtype=np.int64)
-    found = pd.DataFrame(
-        {
-            "kind": kind,
-            "before": before,
-            "now": now,
-            "before_since": both["known_from_old"].fillna(0).to_numpy(dtype=np.int64),
-            "since": both["known_from_new"].fillna(0).to_numpy(dtype=np.int64),
-            **{f"before_{name}": both[f"{name}_old"].fillna(0).to_numpy(dtype=np.int64) for name in _RECEIPT},
-            **{name: both[f"{name}_new"].fillna(0).to_numpy(dtype=np.int64) for name in _RECEIPT},
-        },
-        index=both.index,
+    about = frame.iloc[first][["table", *CELL, "month"]].reset_index(drop=True)
+    found = about.assign(
+        kind=kind,
+        before=old["value"],
+        now=new["value"],
+        before_since=old["known_from"],
+        since=np.where(has, new["known_from"], old["known_to"]),
+        is_detail=False,
+        **{f"before_{name}": old[name] for name in _RECEIPT},
+        **{name: new[name] for name in _RECEIPT},
     )
-    found["since"] = np.where(has, found["since"], closed)
-    found = found.assign(is_detail=False)[found["kind"] != ""].reset_index()
+    found = found[kind != ""].reset_index(drop=True)
     return _told_before(_totals_and_parts(found), known).reset_index(drop=True)
+
+
+def _key(frame: pd.DataFrame, names: Sequence[str]) -> Ints:
+    """A number for each row that is the same where some columns (words, or numbers from 0) are the same."""
+    key = np.zeros(len(frame), dtype=np.int64)
+    for name in names:
+        column = frame[name]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            codes, size = column.cat.codes.to_numpy(dtype=np.int64), len(column.cat.categories)
+        elif column.dtype.kind in "ib":
+            codes = column.to_numpy(dtype=np.int64)
+            size = int(codes.max(initial=0)) + 1
+        else:
+            numbers, words = pd.factorize(column)
+            codes, size = numbers.astype(np.int64), len(words)
+        key = key * max(size, 1) + codes
+    return key
+
+
+def _groups(frame: pd.DataFrame, names: Sequence[str]) -> Ints:
+    """The number of each row's group, from 0."""
+    return np.unique(_key(frame, names), return_inverse=True)[1]
+
+
+def _sums(values: Any, groups: Ints) -> Floats:
+    """By row the sum of its group; what is missing counts nothing."""
+    if not len(groups):
+        return np.zeros(0)
+    return np.bincount(groups, weights=np.nan_to_num(np.asarray(values, dtype=np.float64)))[groups]
+
+
+def _any(rows: Any, groups: Ints) -> Bools:
+    """By row whether any row of its group is one of some rows."""
+    return _sums(np.asarray(rows, dtype=np.float64), groups) > 0
+
+
+def _every(rows: Any, groups: Ints) -> Bools:
+    """By row whether all rows of its group are among some rows."""
+    return ~_any(~np.asarray(rows, dtype=np.bool_), groups)
 
 
 def _under_one_name(touched: pd.DataFrame, *, end: int) -> pd.DataFrame:
     """The claims, those that were closed under the name that their file has for them since."""
     frame = touched.assign(known_to=np.where(touched["known_to"] > end, STANDING, touched["known_to"]))
     has_names = (frame["table"] == "sales") & (frame["vehicle_scope"] == VehicleScope.PASSENGER_CAR.value)
-    named = frame[has_names].rename(columns={"value": "units"})
-    if not len(named) or not (named["known_to"] < STANDING).any():
+    cell = _groups(frame, ["table", *CELL, "month"])
+    opens = cell * _DAYS + frame["known_from"].to_numpy()
+    closes = cell * _DAYS + frame["known_to"].to_numpy()
+    is_closed = (frame["known_to"] < STANDING).to_numpy()
+    # Only a cell that goes without a successor can have gone to another name, and only one without a predecessor took it.
+    lost, gained = is_closed & ~np.isin(closes, opens), ~np.isin(opens, closes[is_closed])
+    of_names = has_names.to_numpy() & (lost | gained)
+    if not (of_names & lost).any() or not (of_names & gained).any():
         return frame
-    named = named.assign(units=named["units"].astype(np.int64))
+    named = frame[of_names].assign(units=frame.loc[of_names, "value"].astype(np.int64))
     proven = renames(named)
     if not proven:
         return frame
-    renamed = under_latest_names(named, proven).drop(columns="renamed").rename(columns={"units": "value"})
-    return pd.concat([renamed.astype({"value": np.float64}), frame[~has_names]], ignore_index=True)
+    olds = {rename.old[0] for rename in proven}
+    rows = of_names & lost & frame["maker"].isin(olds).to_numpy()
+    latest = under_latest_names(frame[rows], proven)
+    for name in ("maker", "model"):
+        words = frame[name].astype(object).to_numpy(copy=True)
+        words[rows] = latest[name].to_numpy(dtype=object)
+        frame[name] = pd.Categorical(words)
+    return frame
 
 
-def _by_cell(claims: pd.DataFrame, *, since: str) -> pd.DataFrame:
-    """The claims by cell: two names that became one are added up."""
-    frame = claims.assign(**{name: claims[name].astype(str) for name in ("table", *CELL)})
-    of_cell = frame.groupby(["table", *_KEY], observed=True, sort=False)
-    first = of_cell[["known_to", "earlier", *_RECEIPT]].first()
-    return first.assign(value=of_cell["value"].sum(), known_from=of_cell[since].max())
+_DAYS: Final = 10_000_000
+"""More than there are days since 1970-01-01."""
+
+
+def _by_cell(frame: pd.DataFrame, cell: Ints, rows: Bools, *, cells: int) -> dict[str, Any]:
+    """What some claims say of each cell: two names that became one are added up. NaN, and zeros, where none says it."""
+    of = cell[rows]
+    value = np.bincount(of, weights=frame["value"].to_numpy()[rows], minlength=cells)
+    value[np.bincount(of, minlength=cells) == 0] = np.nan
+    found: dict[str, Any] = {"value": value, "earlier": np.full(cells, np.nan)}
+    found["earlier"][of] = frame["earlier"].to_numpy()[rows]
+    for name in ("known_from", "known_to", *_RECEIPT):
+        found[name] = np.zeros(cells, dtype=np.int64)
+        found[name][of] = frame[name].to_numpy()[rows]
+    return found
 
 
 _RECORD = ["table", *(name for name in CELL if name not in ("maker", "model")), "month"]
@@ -279,37 +334,32 @@ def _totals_and_parts(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def _compared(found: pd.DataFrame, *, whole: pd.Series[bool], of: Sequence[str]) -> pd.DataFrame:
-    went, came = found["kind"] == Kind.VANISHED.value, found["kind"].isin([Kind.NEW.value, Kind.RESTORED.value])
-    if not len(found) or not (whole & (went | came)).any() or not (went.any() and came.any()):
+    is_whole = whole.to_numpy()
+    went = (found["kind"] == Kind.VANISHED.value).to_numpy()
+    came = found["kind"].isin([Kind.NEW.value, Kind.RESTORED.value]).to_numpy()
+    if not (is_whole & (went | came)).any() or not (went.any() and came.any()):
         return found
-    places = found.groupby(list(of), observed=True, sort=False).ngroup().to_numpy()
-
-    def every(rows: pd.Series[bool]) -> pd.Series[bool]:
-        return (rows | whole).groupby(places).transform("all")
-
-    def sums(column: str) -> pd.Series[float]:
-        return found[column].where(~whole, 0.0).groupby(places).transform("sum")
-
-    has_parts = (~whole).groupby(places).transform("any")
-    split, joined = whole & went & has_parts & every(came), whole & came & has_parts & every(went)
+    places = _groups(found, of)
+    has_parts = _any(~is_whole, places)
+    split = is_whole & went & has_parts & _every(came | is_whole, places)
+    joined = is_whole & came & has_parts & _every(went | is_whole, places)
+    part_of = {name: _sums(found[name].where(~is_whole, 0.0), places) for name in ("before", "now")}
     told = found.assign(
-        now=found["now"].where(~split, sums("now")),
-        before=found["before"].where(~joined, sums("before")),
+        now=found["now"].where(~split, part_of["now"]),
+        before=found["before"].where(~joined, part_of["before"]),
         kind=found["kind"].where(~(split | joined), Kind.REVISED.value),
+        is_detail=found["is_detail"] | (_any(split | joined, places) & ~is_whole),
     )
-    again = (split | joined).groupby(places).transform("any") & ~whole
-    told = told.assign(is_detail=told["is_detail"] | again)
-    return told[~((split | joined) & (told["now"] == told["before"]))]
+    return told[~((split | joined) & (told["now"] == told["before"]))].reset_index(drop=True)
 
 
-def _told_before(found: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+def _told_before(found: pd.DataFrame, known: Mapping[tuple[str, ...], int]) -> pd.DataFrame:
     """The changes, those new ones `added` whose table went as far or further before."""
-    table = ["source", "file", "market", "basis", "powertrain", "grain"]
-    newest = known.groupby(table, observed=True)["month"].max().rename("newest").reset_index()
-    joined = found.merge(newest, on=table, how="left")
-    late = (joined["kind"] == Kind.NEW.value) & (joined["month"] <= joined["newest"])
-    joined.loc[late, "kind"] = Kind.ADDED.value
-    return joined.drop(columns="newest")
+    _, first, table = np.unique(_key(found, changes.TABLE), return_index=True, return_inverse=True)
+    tables = found.iloc[first][list(changes.TABLE)].itertuples(index=False, name=None)
+    newest = np.array([known.get(tuple(map(str, words)), -1) for words in tables], dtype=np.int64)
+    late = (found["kind"] == Kind.NEW.value) & (found["month"] <= newest[table])
+    return found.assign(kind=found["kind"].where(~late, Kind.ADDED.value))
 
 
 def changed_records(
@@ -369,28 +419,29 @@ class Sizes:
     makers: Mapping[str, float]
 
     @classmethod
-    def of(cls, told: pd.DataFrame) -> Sizes:
-        """The sizes that newest figures amount to, as `changes.reach` gives them; what is not told is left out.
+    def of(cls, told: Iterable[Total], *, until: date) -> Sizes:
+        """The sizes that newest totals amount to, of the three years before a day; what is not told is left out.
 
-        Of several that are told the largest counts.
+        Battery cars and plug-in hybrids that one source states are added, if they are of one period or of its two
+        newest; of several sizes that are told the largest counts.
         """
-        frame = told[(told["model"] == ALL) & ~told["value"].isna()]
-        frame = frame.assign(rate=frame["value"] / frame["grain"].map(GRAIN_MONTHS))
-        is_sum = frame["powertrain"].isin([str(word) for word in _TOGETHER])
-        is_part = frame["powertrain"].isin([str(word) for word in _PLUG_INS])
-        plug_ins = frame[is_sum | is_part].assign(together=is_sum)
-        key = ["source", "market", "basis", "vehicle_scope", "grain", "maker"]
-        newest = plug_ins["month"] == plug_ins.groupby([*key, "powertrain"])["month"].transform("max")
-        by_part = plug_ins[newest].groupby([*key, "powertrain", "together"], as_index=False)["rate"].max()
-        rates = by_part.groupby([*key, "together"], as_index=False)["rate"].sum()
-        world = frame[(frame["market"] == "WORLD") & (frame["powertrain"] == Powertrain.ALL.value)]
-        own = rates[rates["maker"].isin(HEADLINE_MAKERS) & (rates["market"] == "WORLD")]
-        of_markets = rates[rates["maker"] == ALL].groupby("market")["rate"].max()
-        return cls(
-            markets={str(code): float(rate) for code, rate in of_markets.items()},
-            all_cars=float(world.loc[world["maker"] == ALL, "rate"].max()) if len(world) else 0.0,
-            makers={str(maker): float(rate) for maker, rate in own.groupby("maker")["rate"].max().items()},
-        )
+        oldest = month_number(until) - 36
+        rates: dict[tuple[str, ...], dict[str, float]] = {}
+        for each in told:
+            if each.month >= oldest:
+                key = (each.market, each.maker, each.source, each.basis, each.scope, each.grain)
+                rates.setdefault(key, {})[each.powertrain] = each.cars / GRAIN_MONTHS[each.grain]
+        markets: dict[str, float] = {}
+        makers: dict[str, float] = {}
+        all_cars = 0.0
+        for (market, maker, *_), of in rates.items():
+            rate = max(sum(of.get(word, 0.0) for word in _PLUG_INS), *(of.get(word, 0.0) for word in _TOGETHER))
+            if maker == ALL:
+                markets[market] = max(rate, markets.get(market, 0.0))
+                all_cars = max(all_cars, of.get(Powertrain.ALL, 0.0) if market == "WORLD" else 0.0)
+            else:
+                makers[maker] = max(rate, makers.get(maker, 0.0))
+        return cls(markets=markets, all_cars=all_cars, makers=makers)
 
     @property
     def world(self) -> float:
@@ -406,33 +457,32 @@ _FIRST_BASES = ("delivery", "wholesale", "registration", "retail", "insurance", 
 _FIRST_POWERTRAINS = ("BEV", "BEV+PHEV", "BEV+PHEV+FCEV", "PHEV", "FCEV", "ALL")
 
 
-def _figure_entries(figures: pd.DataFrame, sizes: Sizes, *, by_maker: set[str], until: date) -> list[Entry]:
+def _figure_entries(
+    figures: pd.DataFrame, sizes: Sizes, *, by_maker: set[str], by_model: bool, until: date
+) -> list[Entry]:
     """The changes of figures put together: a market's new period, what a maker states of itself, and what became of a
     maker's figures elsewhere."""
     if not len(figures):
         return []
     frame = _counted(figures, sizes, until=until)
-    is_new = frame["kind"] == Kind.NEW.value
-    whole_market = is_new & ~frame["source"].isin(by_maker)
-    frame = frame.assign(whose=frame["maker"].where(~whole_market, ""), when=frame["month"].where(is_new, -1))
-    frame["entry"] = frame.groupby(["kind", "source", "market", "table", "grain", "when", "whose"], sort=False).ngroup()
-    frame["moved"], weights = _weights(frame, sizes)
-    order = frame.sort_values(
-        ["entry", "told_as", "by_basis", "is_car", "by_powertrain", "level", "size"],
-        ascending=[True, False, True, False, True, False, False],
+    is_new = (frame["kind"] == Kind.NEW.value).to_numpy()
+    whole_market = is_new & ~frame["source"].isin(by_maker).to_numpy()
+    whose = frame["maker"].astype(object).where(~whole_market, "")
+    frame = frame.assign(whose=whose, when=np.where(is_new, frame["month"] + 1, 0))
+    entry = _groups(frame, ["kind", "source", "market", "table", "grain", "when", "whose"])
+    moved, weights = _weights(frame.assign(entry=entry), sizes)
+    # The lead of each entry: by basis and powertrain, what is stated as a whole before its parts, the largest first.
+    order = np.lexsort(
+        [-frame["size"], -frame["level"], frame["by_powertrain"], ~frame["is_car"], frame["by_basis"], entry]
     )
-    leads = order.drop_duplicates("entry").set_index("entry")
-    of_entry = order.groupby("entry")
-    since, counts = of_entry["since"].max(), of_entry.size()
-    # Where several periods came at once, the newest is the news.
-    at = leads[leads["kind"] == Kind.NEW.value]
-    told_by = [at[name] for name in ("source", "market", "table", "grain", "whose")]
-    steps = at["month"].groupby(told_by).rank(ascending=False)
-    weights = weights * 0.5 ** (steps.reindex(weights.index).fillna(1.0) - 1.0)
-    places = {number: tuple(rows) for number, rows in of_entry.groups.items()}
+    _, opening = np.unique(entry[order], return_index=True)
+    places = np.split(order, opening[1:])
+    leads = _rows(frame.iloc[order[opening]])
+    since = np.maximum.reduceat(frame["since"].to_numpy()[order], opening)
+    steps = _steps_back([lead if lead["kind"] == Kind.NEW.value else None for lead in leads])
     found = []
-    for number, lead in zip(leads.index.tolist(), _rows(leads), strict=True):
-        entry = Entry(
+    for number, lead in enumerate(leads):
+        told = Entry(
             kind=Kind(lead["kind"]),
             table=lead["table"],
             source=lead["source"],
@@ -445,16 +495,31 @@ def _figure_entries(figures: pd.DataFrame, sizes: Sizes, *, by_maker: set[str], 
             model=lead["model"],
             before=_stated(lead["before"]),
             now=_stated(lead["now"]),
-            figures=int(counts[number]),
+            figures=len(places[number]),
             since=as_day(since[number]),
-            weight=float(weights[number]),
-            changes=places[number],
+            weight=float(weights[number]) * 0.5 ** steps[number],
+            changes=tuple(places[number].tolist()),
         )
-        if not lead["whose"] and lead["maker"] != ALL and lead["table"] == "sales":
-            # The makers of a record that states no total add up to it.
-            entry = replace(entry, maker=ALL, model=ALL, now=float(lead["moved"]) * GRAIN_MONTHS[lead["grain"]])
-        found.append(entry)
+        is_part = lead["level"] < (1 if lead["whose"] else 2)
+        if told.kind is Kind.NEW and told.table == "sales" and not by_model and is_part:
+            # What a record states no total of its parts add up to.
+            amount = float(moved[order[opening[number]]]) * GRAIN_MONTHS[lead["grain"]]
+            told = replace(told, maker=lead["whose"] or ALL, model=ALL, now=amount)
+        found.append(told)
     return found
+
+
+def _steps_back(leads: Sequence[Mapping[str, Any] | None]) -> list[int]:
+    """By lead of a new period how many newer ones came with it: where several came at once, the newest is the news."""
+    months: dict[tuple[Any, ...], set[int]] = {}
+    keys = [lead and tuple(lead[name] for name in ("source", "market", "table", "grain", "whose")) for lead in leads]
+    for key, lead in zip(keys, leads, strict=True):
+        if key and lead:
+            months.setdefault(key, set()).add(lead["month"])
+    return [
+        sum(month > lead["month"] for month in months[key]) if key and lead else 0
+        for key, lead in zip(keys, leads, strict=True)
+    ]
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -466,34 +531,35 @@ def _stated(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
+def _months(figures: pd.DataFrame) -> Ints:
+    """By row the length of its period in months."""
+    return figures["grain"].map(GRAIN_MONTHS).to_numpy(dtype=np.int64)
+
+
 def _counted(figures: pd.DataFrame, sizes: Sizes, *, until: date) -> pd.DataFrame:
-    """The changes with what puts them in order and what they count: `size` in cars a month, `level` (2 for a total, 1
-    for a maker, 0 for a model), `fade` by the age of the period."""
-    grain = figures["grain"].map(GRAIN_MONTHS)
-    end = (figures["month"] + grain).to_numpy()
-    age = (month_number(until) - end) / 12
-    change = figures["now"].fillna(0.0) - figures["before"].fillna(0.0)
-    is_sales = figures["table"] == "sales"
+    """The changes with what puts them in order and what they count: `change` and its `size` in cars a month, `level` (2
+    for a total, 1 for a maker, 0 for a model), `fade` by the age of the period."""
+    grain = _months(figures)
+    age = (month_number(until) - figures["month"].to_numpy() - grain) / 12
+    change = np.nan_to_num(figures["now"].to_numpy()) - np.nan_to_num(figures["before"].to_numpy())
     # A share of all cars counts those of its market.
-    of_market = figures["market"].map(lambda code: sizes.markets.get(code, 0.0)).astype(float)
-    level = np.select([figures["maker"] == ALL, figures["model"] == ALL], [2, 1], default=0)
+    of_market = figures["market"].map(lambda code: sizes.markets.get(code, 0.0)).to_numpy(dtype=np.float64)
     return figures.assign(
-        change=(change / grain).where(is_sales, change * of_market),
+        change=np.where(figures["table"] == "sales", change / grain, change * of_market),
         size=np.abs(change / grain),
-        level=level,
+        level=np.select([figures["maker"] == ALL, figures["model"] == ALL], [2, 1], default=0),
         fade=0.5 ** np.clip(age, 0.0, None),
-        told_as=is_sales,
-        is_car=figures["vehicle_scope"] == VehicleScope.PASSENGER_CAR.value,
-        by_basis=figures["basis"].map(_order(_FIRST_BASES)).fillna(len(_FIRST_BASES)),
-        by_powertrain=figures["powertrain"].map(_order(_FIRST_POWERTRAINS)).fillna(len(_FIRST_POWERTRAINS)),
+        is_car=(figures["vehicle_scope"] == VehicleScope.PASSENGER_CAR.value).to_numpy(),
+        by_basis=_place(figures["basis"], _FIRST_BASES),
+        by_powertrain=_place(figures["powertrain"], _FIRST_POWERTRAINS),
     )
 
 
-def _order(words: Sequence[str]) -> dict[str, int]:
-    return {word: n for n, word in enumerate(words)}
+def _place(words: pd.Series[Any], order: Sequence[str]) -> Ints:
+    return words.map(lambda word: order.index(word) if word in order else len(order)).to_numpy(dtype=np.int64)
 
 
-def _weights(frame: pd.DataFrame, sizes: Sizes) -> tuple[pd.Series[float], pd.Series[float]]:
+def _weights(frame: pd.DataFrame, sizes: Sizes) -> tuple[Floats, Floats]:
     """By row the cars a month by which the record of its entry changed as a whole, and by entry its weight.
 
     What is stated as a whole counts, and parts only where they are not summed up by it. Of a maker's figures in a
@@ -502,27 +568,35 @@ def _weights(frame: pd.DataFrame, sizes: Sizes) -> tuple[pd.Series[float], pd.Se
     """
     counted = ["basis", "powertrain", "vehicle_scope"]
     period = ["source", "market", "table", "grain", "month", *counted]
-    of_period, of_maker = (frame.groupby(key, sort=False).ngroup().to_numpy() for key in (period, [*period, "maker"]))
-    below_maker = (frame["level"] == 0) & (frame["level"] == 1).groupby(of_maker).transform("any")
-    has_total = (frame["level"] == 2).groupby(of_period).transform("any")
-    is_part = (frame["level"] < 2) & has_total
-    change = frame["change"].where(~below_maker & ~frame["is_detail"], 0.0)
-    alike = frame.groupby(["entry", *counted], sort=False).ngroup().to_numpy()
-    moved = change.where(~is_part, 0.0).groupby(alike).transform("sum")
-    net = (change * frame["fade"]).groupby(of_maker).transform("sum")
-    once = ~frame.assign(of_maker=of_maker).duplicated(["entry", "of_maker"]).to_numpy()
-    makers = frame.assign(net=net, is_part=is_part, alike=alike)[once]
-    whole = np.where(makers["whose"] == "", makers["net"], makers["net"].abs())
-    of_record = pd.Series(whole, index=makers.index).where(~makers["is_part"], 0.0).groupby(makers["alike"]).sum().abs()
-    is_all = (makers["powertrain"] == Powertrain.ALL.value) & (makers["table"] == "sales")
-    against: pd.Series[float] = makers["alike"].map(of_record) / np.where(is_all, sizes.all_cars, sizes.world)
-    own = makers["maker"].map(lambda slug: sizes.makers.get(slug, 0.0)).where(~is_all, 0.0)
-    headline = makers["net"].abs().groupby([makers["alike"], makers["maker"]]).transform("sum") / own
+    of_period, of_maker, alike = (_groups(frame, key) for key in (period, [*period, "maker"], ["entry", *counted]))
+    level, entry = frame["level"].to_numpy(), frame["entry"].to_numpy()
+    below_maker = (level == 0) & _any(level == 1, of_maker)
+    is_part = (level < 2) & _any(level == 2, of_period)
+    change = np.where(below_maker | frame["is_detail"].to_numpy(dtype=np.bool_), 0.0, frame["change"].to_numpy())
+    moved = _sums(np.where(is_part, 0.0, change), alike)
+    net = _sums(change * frame["fade"].to_numpy(), of_maker)
+    _, once = np.unique(entry * (int(of_maker.max()) + 1) + of_maker, return_index=True)
+    makers = frame.iloc[once]
+    net, alike, entry = net[once], alike[once], entry[once]
+    is_market = (makers["whose"] == "").to_numpy()
+    of_record = np.abs(_sums(np.where(is_part[once], 0.0, np.where(is_market, net, np.abs(net))), alike))
+    is_all = ((makers["powertrain"] == Powertrain.ALL.value) & (makers["table"] == "sales")).to_numpy()
+    own = makers["maker"].map(lambda slug: sizes.makers.get(slug, 0.0)).to_numpy(dtype=np.float64)
+    of_own = _sums(np.abs(net), _groups(makers.assign(alike=alike), ["alike", "maker"]))
     # Where a size is not known, nothing can be said to be a part of it.
-    parts = pd.concat([against, headline], axis=1).replace([np.inf, -np.inf], np.nan).max(axis=1).fillna(0.0)
+    parts = np.maximum(
+        _part(of_record, np.where(is_all, sizes.all_cars, sizes.world)), _part(of_own, np.where(is_all, 0.0, own))
+    )
     # What a publisher leaves unnamed mostly mirrors what it came to name.
-    parts = parts.where((makers["maker"] != OTHER) | (makers["whose"] == ""), parts / 10)
-    return moved, parts.clip(upper=1.0).groupby(makers["entry"]).max()
+    parts = np.where((makers["maker"] == OTHER).to_numpy() & ~is_market, parts / 10, parts)
+    weights = np.zeros(int(frame["entry"].max()) + 1)
+    np.maximum.at(weights, entry, np.minimum(parts, 1.0))
+    return moved, weights
+
+
+def _part(of: Floats, whole: Floats) -> Floats:
+    """A part of a whole, zero where that is not known."""
+    return np.divide(of, whole, out=np.zeros(len(of)), where=whole > 0)
 
 
 # Records
@@ -653,7 +727,7 @@ def record_about(table: str, told: Mapping[str, Any]) -> str:
     if table == "fsd_event":
         return str(told["text"])
     if table == "attach":
-        return f"{_words(told['attach_basis'])} on {_words(told['as_of'])} ({told['estimator']})"
+        return f"FSD {_words(told['attach_basis'])} on {_words(told['as_of'])} ({told['estimator']})"
     if table == "forecast":
         return f"{_words(told['metric'])} by {_words(told['target_date'])}, forecast of {told['forecaster']}"
     key, _ = changes.record_columns(table)
@@ -677,9 +751,13 @@ def record_said(table: str, told: Mapping[str, Any]) -> str:
         return f"{_words(told['value'])} {unit}".strip()
     if table == "maker_group":
         return str(told["group_name"])
+    if table == "fsd_event":
+        return ""
+    if table == "vehicle":
+        parts = (("segment", ""), ("battery_kwh", " kWh"), ("range_km", " km"))
+        return ", ".join(_words(told[name]) + unit for name, unit in parts if told[name] not in (None, ""))
     _, values = changes.record_columns(table)
-    wanted = {"fsd_event": (), "vehicle": ("segment", "battery_kwh", "range_km")}.get(table, tuple(values)[:1])
-    return ", ".join(_words(told[name]) for name in wanted if told[name] not in (None, ""))
+    return _words(told[values[0]])
 
 
 def _words(value: Any) -> str:

@@ -14,10 +14,10 @@ import re
 import subprocess
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
 from queue import SimpleQueue
@@ -37,7 +37,7 @@ from dashboard.projections.scoring import Prediction
 from dashboard.projections.sensitivity import Bar
 from dashboard.selection import InvalidSelection, NotPublished, NotYetMade
 from db import Connection, queries
-from db.queries import Citation
+from db.queries import Citation, Dataset
 from db.vocabulary import ALL, Basis, Grain, Powertrain
 
 _log = logging.getLogger(__name__)
@@ -95,8 +95,8 @@ class _Recent(Generic[Value]):
 class Told:
     """The record as known on `record.as_of`, the last day up to the one asked for on which something became known.
 
-    `attach` are the rows of that table, `named_only` the markets whose registrations are those of named models: at least
-    so many. `key` tells records apart, `folder` has their fits.
+    `attach` are the rows of that table, `named_only` the markets whose registrations are those of named models: at
+    least so many. `key` tells records apart, `folder` has their fits.
     """
 
     record: Record
@@ -116,7 +116,7 @@ class Told:
 _TOLD: _Recent[Told] = _Recent(4)
 _FITS: _Recent[Fit] = _Recent(4)
 _OUTLOOKS: _Recent[Outlook] = _Recent(12)
-_FEW_OUTLOOKS: _Recent[Outlook] = _Recent(96)
+_REACHES: _Recent[Mapping[str, Reach]] = _Recent(24)
 _BACKTESTS: _Recent[tuple[Prediction, ...]] = _Recent(4)
 _BARS: _Recent[Mapping[str, tuple[Bar, ...]]] = _Recent(8)
 
@@ -158,21 +158,23 @@ def _read(connection: Connection, *, as_of: date | None, today: date, key: str) 
             (Basis.REGISTRATION, places, [Powertrain.BEV, ALL.upper()]),
         )
     }
-    world, china, registered = (_of_tesla(of.frame) for of in sold.values())
+    world, china, registered = (_of_tesla(of) for of in sold.values())
     cars_told = registered[registered["market"] != "CN"]
     cars, named_only = _registrations(cars_told)
+    whole = world[(world["model"] == ALL) & (world["grain"] == Grain.QUARTER)]
     of_china = china[china["model"] == ALL][["market", "period_start", "grain", "units"]]
     known = [day for frame in frames.values() for day in frame["known_from"]]
     known += [day for frame in (world, china, registered) for day in frame["known_from"]]
     known += [row for row in of_month["fx_rate"]["period_start"] if row <= (as_of or today)]
     asked = as_of or max([today, *known])
     known += [one.known_from for one in parameters.PRIORS if one.known_from <= asked]
-    known += [one.known_from for one in (*scenarios.default_choices(asked), *scenarios.scenarios(asked))]
+    known += [one.known_from for one in scenarios.default_choices(asked)]
+    known += [one.known_from for one in scenarios.scenarios(asked)]
     known += [one.known_from for one in scenarios.approvals(asked)]
     try:
         built = record.build(
             as_of=max(known),
-            deliveries=world[(world["model"] == ALL) & (world["grain"] == Grain.QUARTER)],
+            deliveries=whole.drop_duplicates("period_start"),
             registrations=pd.concat([cars, of_china]).drop_duplicates(["market", "period_start", "grain"]),
             fsd_price=frames["fsd_price"],
             attach=frames["attach"],
@@ -196,18 +198,21 @@ def _read(connection: Connection, *, as_of: date | None, today: date, key: str) 
     )
 
 
-def _of_tesla(frame: pd.DataFrame) -> pd.DataFrame:
-    """Tesla's rows of figures, with days as dates; published years, which only repeat others, left out."""
+def _of_tesla(of: Dataset) -> pd.DataFrame:
+    """Tesla's rows of figures, those of the first publisher first, with days as dates; published years, which only
+    repeat others, left out."""
+    frame, rank = of.frame, {cited.slug: cited.precedence for cited in of.citations}
     own = frame[(frame["maker"] == MAKER) & (frame["grain"] != Grain.YEAR)].copy()
     for name in ("market", "grain", "model", "powertrain", "source"):
         own[name] = own[name].astype(str)
     own["period_start"] = [date(month // 12, month % 12 + 1, 1) for month in own["month"].tolist()]
-    own["known_from"] = [date(1970, 1, 1) + pd.Timedelta(days=day).to_pytimedelta() for day in own["known_from"]]
-    return own
+    own["known_from"] = [date(1970, 1, 1) + timedelta(days=day) for day in own["known_from"].tolist()]
+    own["rank"] = [rank[source] for source in own["source"]]
+    return own.sort_values("rank", kind="stable")
 
 
 def _registrations(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """One row a market, period and grain, and the markets of which only named models are published.
+    """One row a market, period and grain, of one publisher, and the markets of which only named models are published.
 
     Tesla makes battery cars only, so that its registrations of all cars are those of its battery cars: a maker's total
     counts before the sum of the models that are named.
@@ -215,7 +220,7 @@ def _registrations(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     key = ["market", "period_start", "grain"]
     whole = frame[frame["model"] == ALL].sort_values("powertrain", key=lambda of: of != Powertrain.BEV, kind="stable")
     parts = frame[(frame["model"] != ALL) & (frame["powertrain"] == Powertrain.BEV)]
-    summed = parts.groupby(key, as_index=False)["units"].sum()
+    summed = parts.groupby([*key, "rank"], as_index=False)["units"].sum().sort_values("rank", kind="stable")
     chosen = pd.concat([whole[[*key, "units"]], summed]).drop_duplicates(key)
     named_only = sorted(set(summed["market"]) - set(whole["market"]))
     return chosen, tuple(named_only)
@@ -225,7 +230,7 @@ def _registrations(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
 
 
 def fit(of: Told) -> Fit:
-    """The fit of a record. Raises `NotYetMade` where it has yet to be made, `NotPublished` where it must not be used."""
+    """The fit of a record. Raises `NotYetMade` where it has yet to be made, `NotPublished` where it may not be used."""
     found = _FITS.get(of.key + str(of.folder), lambda: _stored_fit(of))
     if found.refusal:
         raise NotPublished(found.refusal[:1].lower() + found.refusal[1:].removesuffix("."))
@@ -235,7 +240,7 @@ def fit(of: Told) -> Fit:
 def _stored_fit(of: Told) -> Fit:
     found = fitting.stored(of.record, of.folder)
     if found is None:
-        _ORDERS.put((of.asked, False))
+        _ORDERS.put(_Order(of.key, of.asked, with_backtests=False))
         raise NotYetMade(
             _missing("the fit of the projection", of, takes="about half a minute"), make=lambda: make_fit(of)
         )
@@ -264,7 +269,7 @@ def backtests(of: Told) -> tuple[Prediction, ...]:
 def _stored_backtests(of: Told) -> tuple[Prediction, ...]:
     found = scoring.stored(of.record, of.folder)
     if found is None:
-        _ORDERS.put((of.asked, True))
+        _ORDERS.put(_Order(of.key, of.asked, with_backtests=True))
         raise NotYetMade(_missing("the back-test", of, takes="minutes"), make=lambda: make_backtests(of))
     return found
 
@@ -277,9 +282,17 @@ def make_backtests(of: Told, *, progress: Callable[[float], None] = lambda _: No
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Only one process makes something in a folder at a time; where the system has no such locks, there is only one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".making").open("w") as lock:
+    """Only one process makes something in a folder at a time; where the system has no such locks, there is only one.
+
+    Raises `NotPublished` for a folder that cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".making").open("w")
+    except OSError as error:
+        text = f"the fit of the projection cannot be kept in {folder} ({error.strerror}); name another folder with FITS"
+        raise NotPublished(text) from error
+    with lock:
         if sys.platform != "win32":
             import fcntl
 
@@ -287,27 +300,38 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-_ORDERS: SimpleQueue[tuple[date | None, bool]] = SimpleQueue()
-"""What a page found missing: the day that it asked for, and whether the back-tests are meant."""
+@dataclass(frozen=True)
+class _Order:
+    """What a page found missing: of which record, as known on which day, and whether the back-tests are meant."""
+
+    key: str
+    as_of: date | None
+    with_backtests: bool
 
 
-def work_in_background(database_url: str) -> None:
+_ORDERS: SimpleQueue[_Order] = SimpleQueue()
+
+
+def work_in_background(database_url: str, *, then: Callable[[], None]) -> None:
     """Make what is missing in the background from now on: first the usual fits, then whatever a page finds missing.
 
-    Another process does the work, one piece at a time and giving way to others, so that no page waits for it.
+    Another process does the work, one piece at a time and giving way to others, so that no page waits for it. `then` is
+    called when the usual ones are there.
     """
-    Thread(target=_work, args=(database_url,), daemon=True).start()
+    Thread(target=_work, args=(database_url, then), daemon=True).start()
 
 
-def _work(database_url: str) -> None:
+def _work(database_url: str, then: Callable[[], None]) -> None:
     _run(database_url)
-    done: set[tuple[date | None, bool]] = set()
+    then()
+    done: set[_Order] = set()
     while True:
-        as_of, with_backtests = order = _ORDERS.get()
-        # A page that is asked again orders again; one that failed is not tried without end.
+        order = _ORDERS.get()
+        # A page that is asked again orders again; what failed is not tried without end.
         if order not in done:
             done.add(order)
-            _run(database_url, *(["--as-of", as_of.isoformat()] if as_of else []), *["--backtest"] * with_backtests)
+            day = ["--as-of", order.as_of.isoformat()] if order.as_of else []
+            _run(database_url, *day, *["--backtest"] * order.with_backtests)
 
 
 def _run(database_url: str, *arguments: str) -> None:
@@ -366,13 +390,11 @@ def lever_texts(of: Levers) -> dict[str, str]:
 
 
 @dataclass(frozen=True, eq=False)
-class Outlook:
-    """What a world comes to in an area: N draws (rows) by Q quarters, summed over the area's regions.
+class Reach:
+    """How many have it in a world and area: N draws (rows) by Q quarters, summed over the area's regions.
 
     Cars at the quarter's end: `active` (owners and subscribers), `fleet` in use, `eligible`, `delivered`; in the
-    quarter: `new_buyers`, `new_cars`. US dollars of the quarter, without tax: `cash` (outright), `booked` and
-    `released` of it, `subscription`, `licence` (of Chinese makers: in China and the world); at its end: `deferred`;
-    `arr`, a year at its end's rate.
+    quarter: `new_buyers`, `new_cars`.
     """
 
     quarters: NDArray[np.int64]
@@ -382,6 +404,15 @@ class Outlook:
     delivered: Floats
     new_buyers: Floats
     new_cars: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Outlook(Reach):
+    """The same with what it brings, in US dollars without tax: of the quarter `cash` (outright), `booked` and
+    `released` of it, `subscription`, `licence` (of Chinese makers: in China and the world); at its end `deferred`, and
+    `arr`, a year at its end's rate.
+    """
+
     cash: Floats
     booked: Floats
     released: Floats
@@ -401,38 +432,47 @@ class Outlook:
         return np.asarray(self.cash + self.subscription + self.licence)
 
 
-_SUMMED: Final = (
-    "fleet",
-    "eligible",
-    "delivered",
-    "new_buyers",
-    "new_cars",
-    "cash",
-    "booked",
-    "released",
-    "deferred",
-    "subscription",
-)
+_CARS: Final = ("fleet", "eligible", "delivered", "new_buyers", "new_cars")
+_DOLLARS: Final = ("cash", "booked", "released", "deferred", "subscription")
 
 
-def outlook(of: Told, levers: Levers, regions: tuple[str, ...], *, few: bool = False) -> Outlook:
-    """What levers come to in an area, on the fit's draws or the first `FEW` of them: those of all worlds are the same,
-    so that two differ by their levers alone. Raises as `fit`."""
+def outlook(of: Told, levers: Levers, regions: tuple[str, ...]) -> Outlook:
+    """What levers come to in an area, on the fit's draws: those of all worlds are the same, so that two differ by their
+    levers alone. Raises as `fit`."""
     draws = fit(of).draws
-    if few:
-        draws = draws.first(min(FEW, len(draws)))
-    remembered = _FEW_OUTLOOKS if few else _OUTLOOKS
-    key = (of.key, str(of.folder), levers, regions)
-    return remembered.get(key, lambda: _summed(simulated(of, levers, draws), regions))
+    return _OUTLOOKS.get(
+        (of.key, str(of.folder), levers, regions), lambda: _summed(_simulated(of, levers, draws), regions)
+    )
 
 
-def simulated(of: Told, levers: Levers, draws: parameters.Draws) -> model.Paths:
-    """The paths of a world, region by region: a lot of memory, and a fifth of a second."""
+def reach(of: Told, levers: Levers, regions: tuple[str, ...]) -> Reach:
+    """How far levers come in an area, on the first `FEW` of the fit's draws; that of all areas is remembered at once."""
+    draws = fit(of).draws
+    few = draws.first(min(FEW, len(draws)))
+    by_region = _REACHES.get((of.key, str(of.folder), levers), lambda: _reaches(_simulated(of, levers, few)))
+    parts = [by_region[region] for region in regions]
+    sums = {name: np.sum([getattr(part, name) for part in parts], axis=0) for name in ("active", *_CARS)}
+    return Reach(quarters=parts[0].quarters, **sums)
+
+
+def _simulated(of: Told, levers: Levers, draws: parameters.Draws) -> model.Paths:
+    """The paths of a world, region by region: they take too much memory to be remembered."""
     return model.simulate(scenarios.world(of.record, levers), draws)
 
 
+def _reaches(paths: model.Paths) -> Mapping[str, Reach]:
+    return {
+        region: Reach(
+            quarters=paths.quarters,
+            active=paths.active((region,)).astype(np.float32),
+            **{name: paths.total(name, (region,)).astype(np.float32) for name in _CARS},
+        )
+        for region in REGIONS
+    }
+
+
 def _summed(paths: model.Paths, regions: tuple[str, ...]) -> Outlook:
-    sums = {name: paths.total(name, regions) for name in _SUMMED}
+    sums = {name: paths.total(name, regions) for name in (*_CARS, *_DOLLARS)}
     sums["active"], sums["arr"] = paths.active(regions), paths.arr(regions)
     sums["licence"] = paths.licence if "CN" in regions else np.zeros_like(paths.licence)
     return Outlook(quarters=paths.quarters, **{name: each.astype(np.float32) for name, each in sums.items()})
@@ -504,8 +544,3 @@ def allowed(name: str) -> str:
 def choices(scenario: Scenario, *, as_of: date) -> Mapping[str, scenarios.Choice]:
     """The reason and range of each lever that has one: the scenario's own before the default's."""
     return {one.lever: one for one in (*scenarios.default_choices(as_of), *scenario.choices)}
-
-
-def unmoved(moved: Collection[tuple[str, str]], name: str) -> tuple[tuple[str, str], ...]:
-    """The moved levers without one of them."""
-    return tuple(each for each in moved if each[0] != name)

@@ -36,7 +36,7 @@ from sqlalchemy import (
 from db.health import Expected, Recorded, Stated, furthest
 from db.queries import Citation, citations
 from db.schema import RECORDS, evidence, maker_group, market, penetration, sales, series, snapshot, source
-from db.vocabulary import OPEN_END, Grain, Obtained, SnapshotStatus
+from db.vocabulary import ALL, OPEN_END, Grain, Obtained, SnapshotStatus, States
 
 FIGURES = (sales, penetration)
 """The tables of claims about the periods of a series, with the column that holds what is claimed."""
@@ -345,42 +345,92 @@ def record_columns(table: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 # How far the figures go, and how much there is
 
+TABLE = ("source", "file", "market", "basis", "powertrain", "grain")
+"""What makes a table of a file: its records state the same things, period by period."""
 
-def reach(connection: Connection, *, day: date, files: Collection[tuple[str, str]] | None = None) -> pd.DataFrame:
-    """How far each series went on a day: its newest period that then stood, with its figure.
 
-    One row a series that had one: those of `CELL`, states, month (year * 12 + month - 1) and value (cars; NaN for a
-    share). With `files` (source slug and name) of these only. Found by the key of each series, however many periods it
-    has.
+def reach(
+    connection: Connection, *, day: date, files: Collection[tuple[str, str]] | None = None
+) -> dict[tuple[str, ...], int]:
+    """How far each table (`TABLE`) went on a day: its newest period that then stood, year * 12 + month - 1.
+
+    With `files` (source slug and name) of these only. Found by the key of each series, however many periods it has.
     """
-    rows: list[tuple[Any, ...]] = []
+    found: dict[tuple[str, ...], int] = {}
     for table in FIGURES:
-
-        def newest(column: Any, table: Table = table) -> Any:
-            return (
-                select(column)
-                .where(table.c.series_id == series.c.id, _stands(table, day))
-                .order_by(table.c.period_start.desc())
-                .limit(1)
-                .correlate(series)
-                .scalar_subquery()
-            )
-
-        value = newest(table.c.units) if table is sales else literal(None)
-        words = (source.c.slug, *(series.c[name] for name in CELL[1:]), source.c.states)
-        query = select(*words, newest(table.c.period_start), value).join_from(
-            series, source, source.c.id == series.c.source_id
+        words = (source.c.slug, *(series.c[name] for name in TABLE[1:]))
+        query = (
+            select(*words, func.max(_newest(table, table.c.period_start, day)))
+            .join_from(series, source, source.c.id == series.c.source_id)
+            .group_by(*words)
         )
         if files is not None:
             query = query.where(tuple_(source.c.slug, series.c.file).in_(sorted(files)))
         with connection.execute(query) as result:
             assert result.cursor is not None
-            rows += [row for row in result.cursor.fetchall() if row[-2] is not None]
-    names = (*CELL, "states", "month", "value")
-    columns: dict[str, Any] = dict(zip(names, zip(*rows, strict=True) if rows else ((),) * len(names), strict=True))
-    columns["month"] = _numbers(columns["month"], lambda day: day.year * 12 + day.month - 1)
-    columns["value"] = np.array(columns["value"], dtype=np.float64)
-    return pd.DataFrame(columns)
+            for *about, last in result.cursor.fetchall():
+                if last is not None:
+                    key, month = tuple(about), _month(last)
+                    found[key] = max(month, found.get(key, month))
+    return found
+
+
+def _newest(table: Table, column: Any, day: date) -> Any:
+    """A column of the newest period of a series that stood on a day."""
+    return (
+        select(column)
+        .where(table.c.series_id == series.c.id, _stands(table, day))
+        .order_by(table.c.period_start.desc())
+        .limit(1)
+        .correlate(series)
+        .scalar_subquery()
+    )
+
+
+def _month(day: str | date) -> int:
+    day = day if isinstance(day, date) else date.fromisoformat(day)
+    return day.year * 12 + day.month - 1
+
+
+@dataclass(frozen=True)
+class Total:
+    """The newest total of a market, or of a maker as a whole, that a source stated on a basis: `cars` of a `month`."""
+
+    source: str
+    market: str
+    basis: str
+    powertrain: str
+    scope: str
+    grain: Grain
+    maker: str
+    month: int
+    cars: int
+
+
+def totals(connection: Connection, *, makers: Sequence[str], day: date) -> tuple[Total, ...]:
+    """The newest totals of all markets, and of some makers worldwide, that stood on a day."""
+    names = ("market", "basis", "powertrain", "vehicle_scope", "grain", "maker")
+    words = (source.c.slug, *(series.c[name] for name in names))
+    query = (
+        select(*words, _newest(sales, sales.c.period_start, day), _newest(sales, sales.c.units, day))
+        .join_from(series, source, source.c.id == series.c.source_id)
+        .where(
+            series.c.model == ALL,
+            or_(series.c.maker == ALL, and_(series.c.maker.in_(makers), series.c.market == "WORLD")),
+        )
+    )
+    with connection.execute(query) as result:
+        assert result.cursor is not None
+        return tuple(
+            Total(slug, market, basis, powertrain, scope, Grain(grain), maker, _month(start), cars)
+            for slug, market, basis, powertrain, scope, grain, maker, start, cars in result.cursor.fetchall()
+            if start is not None
+        )
+
+
+def sources_of_makers(connection: Connection) -> set[str]:
+    """The sources whose figures are makers' own, by slug."""
+    return set(connection.execute(select(source.c.slug).where(source.c.states == States.MAKERS)).scalars())
 
 
 @dataclass(frozen=True)
@@ -397,20 +447,20 @@ class Overdue:
     expected: Expected
 
 
-def overdue(connection: Connection, told: pd.DataFrame, *, as_of: date, on: date) -> tuple[Overdue, ...]:
+def overdue(
+    connection: Connection, told: Mapping[tuple[str, ...], int], *, as_of: date, on: date
+) -> tuple[Overdue, ...]:
     """The sources that were overdue on a day, the longest first; `told` is how far they went, as `reach` gives it."""
     names = dict(connection.execute(select(market.c.code, market.c.name)).tuples().all())
     stated: dict[str, list[Stated]] = {}
-    of = ["source", "market", "basis", "powertrain", "grain"]
-    spans = told.groupby(of, observed=True)["month"].max().reset_index()
-    for slug, code, basis, powertrain, grain, month in spans.itertuples(index=False, name=None):
+    for (slug, _, code, basis, powertrain, grain), month in told.items():
         last = date(month // 12, month % 12 + 1, 1)
         stated.setdefault(slug, []).append(
             Stated(code, names[code], basis, powertrain, Grain(grain), first_period=last, last_period=last, figures=1)
         )
     recorded = _recorded_months(connection, day=as_of)
     found = []
-    for row in connection.execute(select(source)):
+    for row in connection.execute(select(source.c.slug, source.c.title, source.c.states, source.c.lag_days)):
         of_source = stated.get(row.slug, [])
         expected = furthest(of_source, recorded.get(row.slug, ()), lag_days=row.lag_days)
         if expected and expected.next_due < on:

@@ -12,9 +12,14 @@ from dashboard.charts.duel_lines import DUEL_LINES
 from dashboard.charts.duel_markets import DUEL_MARKETS
 from dashboard.charts.duel_models import DUEL_MODELS
 from dashboard.charts.fsd_attach_history import FSD_ATTACH_HISTORY
+from dashboard.charts.fsd_backtest import FSD_BACKTEST
+from dashboard.charts.fsd_drivers import FSD_DRIVERS
 from dashboard.charts.fsd_forecasts import FSD_FORECASTS
 from dashboard.charts.fsd_price import FSD_PRICE
+from dashboard.charts.fsd_projection import FSD_PROJECTION
+from dashboard.charts.fsd_revenue import FSD_REVENUE
 from dashboard.charts.fsd_timeline import FSD_TIMELINE
+from dashboard.charts.headline_makers import NEWEST
 from dashboard.charts.market_map import MARKET_MAP
 from dashboard.charts.market_share import MARKET_SHARE
 from dashboard.charts.penetration import PENETRATION
@@ -33,6 +38,7 @@ from dashboard.charts.wholesale_split import WHOLESALE_SPLIT
 
 CHARTS: tuple[Chart, ...] = (
     CHANGE_LEDGER,
+    NEWEST,
     MARKET_SHARE,
     SHARE_CHANGE,
     WHOLESALE_SPLIT,
@@ -55,6 +61,10 @@ CHARTS: tuple[Chart, ...] = (
     ADAS_OFFERS,
     FSD_TIMELINE,
     FSD_FORECASTS,
+    FSD_PROJECTION,
+    FSD_REVENUE,
+    FSD_DRIVERS,
+    FSD_BACKTEST,
     COVERAGE,
     SOURCE_HEALTH,
     REVISIONS,

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from dashboard.charts.events import NO_EVENTS, Events
-from dashboard.selection import Measure, PowertrainChoice, Selection
+from dashboard.selection import Measure, NotYetMade, PowertrainChoice, Selection
 from dashboard.style import Figure, Look
 from db import Connection
 from db.queries import Citation
@@ -137,6 +137,15 @@ class Chart:
     the number of the row (from 0) in a column `row`. Without it they are found by what a row counts."""
     by_day: bool = False
     """Whether a point is of a day: its `period_start` is the day's ordinal (`date.toordinal`), not a month number."""
+
+
+def patient(chart: Chart, connection: Connection, selection: Selection, *, today: date) -> Reading:
+    """What a chart says, however long it takes: what it rests on and nobody has computed yet is made first."""
+    while True:
+        try:
+            return chart.load(connection, selection, today=today)
+        except NotYetMade as missing:
+            missing.make()
 
 
 @dataclass(frozen=True)

@@ -384,6 +384,8 @@ def notes(found: Record) -> tuple[str, ...]:
         f"{found.names[each.market]}: {PACKAGES.get(each.package, each.package)} ended on "
         f"{words.when_text(each.day, each.precision)}; its price is not in the record."
         for each in found.ended
+        if (each.market, each.package)
+        not in {(quote.market, quote.model) for of in found.lacking.values() for quote in of}
     ]
     if found.of(PURCHASE):
         said.append(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from dashboard.charts.projection_words import Asked, Numbers
 from dashboard.fsd_record import AttachPoint
 from dashboard.projected import World
 from dashboard.projections import record, scenarios, scoring
+from dashboard.projections.model import LAST
 from dashboard.projections.record import START, Forecast
 from dashboard.selection import Selection
 from dashboard.style import Figure, Look
@@ -116,7 +117,7 @@ def _others(asked: Asked, draws: Numbers) -> tuple[Other, ...]:
 
     They are simulated on some of the draws, and set against the asked one on the same.
     """
-    few = asked.shown(asked.definition.of(asked.outlook(asked.world, few=True)))
+    few = asked.reach(asked.world)
     own, own_few = np.median(draws, axis=0), np.median(few, axis=0)
     taken = {asked.world.levers, *([asked.compared.levers] if asked.compared else [])}
     found = []
@@ -124,7 +125,7 @@ def _others(asked: Asked, draws: Numbers) -> tuple[Other, ...]:
         if one.levers in taken:
             continue
         world = World(one, one.levers)
-        values = asked.shown(asked.definition.of(asked.outlook(world, few=True)))
+        values = asked.reach(world)
         with np.errstate(divide="ignore", invalid="ignore"):
             scaled = np.where(own_few > 0, own / own_few, 1.0)
         if np.isfinite(values[:, -1]).all():
@@ -136,42 +137,44 @@ def _others(asked: Asked, draws: Numbers) -> tuple[Other, ...]:
 
 
 def drawn_others(found: Projection) -> tuple[Other, ...]:
-    """The others that end apart from the world asked for, as many as are told apart."""
-    end = float(found.made[2, -1])
-    apart = [other for other in found.others if abs(other.end[0] - end) > APART * max(abs(end), 1e-9)]
-    return tuple(apart[:BESIDE])
+    """The others that end apart from the world asked for, from the one beside it and from each other."""
+    ends = [float(found.made[2, -1]), *([float(np.median(found.beside[:, -1]))] if found.beside is not None else [])]
+    drawn: list[Other] = []
+    for other in found.others:
+        if all(abs(other.end[0] - end) > APART * max(abs(end), 1e-9) for end in ends):
+            drawn.append(other)
+            ends.append(other.end[0])
+    return tuple(drawn[:BESIDE])
 
 
 def straight_line(asked: Asked, median: Numbers) -> tuple[Numbers, str]:
     """A straight line over all quarters (Q), NaN up to the last figure it goes through, and what that is.
 
-    Of users in the world: through the first and the last published count. Of what has no two counts: on with the slope
-    of the model's median over the last year with data. Not below nothing, and no share above all.
+    Through the first and the last published figure. Of what has no two: on with the slope of the model's median over
+    the last year with data. Not below nothing, and no share above all.
     """
-    counts = scoring.counts(asked.told.record) if asked.definition.bases == _COUNTS and asked.area == "world" else ()
+    figures = _told(asked)
     quarters = np.arange(START, START + len(median))
-    if len(counts) > 1:
-        made = np.array([_ruled(counts, int(quarter)) for quarter in quarters])
-        start = counts[-1].quarter
-        said = (
-            f"through the published counts of {words.quarter_text(counts[0].quarter)} and {words.quarter_text(start)}"
-        )
+    if len(figures) > 1:
+        (first, at_first), (start, at_last) = figures[0], figures[-1]
+        made = at_last + (at_last - at_first) / (start - first) * (quarters - start)
+        said = f"through the published figures of {words.quarter_text(first)} and {words.quarter_text(start)}"
     else:
         start = asked.ahead - 1
         at = start - START
-        slope = (median[at] - median[at - LINE_FROM]) / LINE_FROM if at >= LINE_FROM else 0.0
+        slope = (median[at] - median[at - LINE_FROM]) / LINE_FROM if at > LINE_FROM else 0.0
         made = median[at] + slope * (quarters - start)
-        said = f"on from the model's median of the year to {words.quarter_text(start)}, for want of two counts"
+        said = f"on from the model's median of the year to {words.quarter_text(start)}, for want of two figures"
     made = np.clip(made, 0.0, 1.0 if asked.definition.is_share else None)
     return np.where(quarters >= start, made, np.nan), said
 
 
-_COUNTS: Final = (AttachBasis.ACTIVE_SUBSCRIPTIONS, AttachBasis.PAID_USERS)
-
-
-def _ruled(counts: Sequence[record.Observation], quarter: int) -> float:
-    _, line = scoring.simple_rules(counts, quarter)
-    return float("nan") if line is None else line
+def _told(asked: Asked) -> list[tuple[int, float]]:
+    """The published figures that a straight line goes through, by quarter: of the world's users Tesla's own counts."""
+    if asked.definition.unit == "users" and asked.area == "world":
+        return [(one.quarter, one.value) for one in scoring.counts(asked.told.record)]
+    whole = replace(asked, first=START, last=LAST)
+    return list({record.quarter_of(point.as_of): point.value for point in words.published(whole)}.items())
 
 
 # Words
@@ -181,8 +184,8 @@ def title(found: Projection) -> str:
     """When ten million users are reached, how far two worlds are apart, or how far it comes."""
     asked = found.asked
     if found.beside is not None:
-        return _difference(found, found.beside)
-    if asked.definition.bases == _COUNTS and asked.area == "world":
+        return _routes(found) or _difference(found, found.beside)
+    if asked.definition.unit == "users" and asked.area == "world":
         return _ten_million(found)
     return _reached(found)
 
@@ -190,7 +193,7 @@ def title(found: Projection) -> str:
 def crossing(draws: Numbers, mark: float) -> Numbers:
     """For each draw the first column at which it is at a mark; the number of columns where it never is."""
     above = draws >= mark
-    return np.where(above.any(axis=1), above.argmax(axis=1), draws.shape[1])
+    return np.asarray(np.where(above.any(axis=1), above.argmax(axis=1), draws.shape[1]))
 
 
 def _ten_million(found: Projection) -> str:
@@ -225,8 +228,48 @@ def _reached(found: Projection) -> str:
     text, span = asked.definition.text(middle), f"80 %: {asked.definition.text(low)} to {asked.definition.text(high)}"
     return shortest(
         f"{asked.where}: {text} {asked.definition.noun} at the {asked.end} ({span})",
-        f"{asked.where}: {text} {asked.definition.noun} ({span})",
+        f"{asked.where}, {asked.end}: {text} {asked.definition.noun} ({span})",
         f"{asked.where}, {asked.end}: {text} ({span})",
+    )
+
+
+ROUTES: Final = {"both": "both routes", "local": "local", "export": "export", "shut": "none"}
+"""The scenarios of China's data routes, as a title that names all of them calls each."""
+
+
+def _routes(found: Projection) -> str:
+    """How far each of China's data routes comes in the median, where two of them stand beside each other there."""
+    asked = found.asked
+    other = asked.compared
+    if other is None or asked.area != "cn" or not {asked.world.scenario.slug, other.scenario.slug} <= ROUTES.keys():
+        return ""
+    ends = {one.world.scenario.slug: one.end[0] for one in found.others if one.world.scenario.slug in ROUTES}
+    ends[asked.world.scenario.slug] = float(found.made[2, -1])
+    if found.beside is not None:
+        ends[other.scenario.slug] = float(np.median(found.beside[:, -1]))
+    if ends.keys() != ROUTES.keys() or asked.world.moved or not np.isfinite(list(ends.values())).all():
+        return ""
+    said = [f"{name} {asked.definition.text(ends[slug])}" for slug, name in ROUTES.items()]
+    what = asked.definition.noun.removesuffix(" have FSD").removesuffix(" come with FSD").removeprefix("of ")
+    return shortest(
+        f"{asked.where}, {asked.end}, FSD by data route, {what}: {', '.join(said)}",
+        f"FSD in {asked.where}, {asked.end}, by data route: {', '.join(said)}",
+        f"{asked.where}, {asked.end}: {', '.join(said)}",
+    )
+
+
+def difference_note(found: Projection) -> str:
+    """How far two worlds end apart on the same draws, with the interval; nothing where there is one."""
+    asked = found.asked
+    if found.beside is None or asked.compared is None:
+        return ""
+    apart = found.draws[:, -1] - found.beside[:, -1]
+    if not np.isfinite(apart).all():
+        return ""
+    said = [asked.definition.change_text(each) for each in (*words.spread(apart), float(apart.mean()))]
+    return (
+        f"{asked.world.name} less {asked.compared.name} at the {asked.end}, draw by draw: median {said[0]}, 80 % "
+        f"between {said[1]} and {said[2]}, mean {said[3]}."
     )
 
 
@@ -255,15 +298,8 @@ def _difference(found: Projection, beside: Numbers) -> str:
 
 
 def _subtitle(asked: Asked) -> str:
-    what = "FSD users, buyers and subscribers, at the quarter's end"
-    if asked.definition.is_share:
-        what = f"Share {asked.definition.noun}, at the quarter's end"
-        if asked.selection.attach_basis is AttachBasis.TAKE_RATE:
-            what = "Share of the quarter's new cars that come with FSD"
-    what = what.replace("Share of cars in use have FSD", "Users over cars in use")
-    what = what.replace("Share of all cars delivered have FSD", "Users over all cars ever delivered")
-    what = what.replace("Share of eligible cars have FSD", "Users over cars for which FSD is sold")
-    return f"{what} · {asked.where} · {asked.world.name}" + (f" v {asked.compared.name}" if asked.compared else "")
+    beside = f" v {asked.compared.name}" if asked.compared else ""
+    return f"{asked.definition.measure} · {asked.where} · {asked.world.name}{beside}"
 
 
 def notes(found: Projection) -> tuple[str, ...]:
@@ -278,6 +314,7 @@ def notes(found: Projection) -> tuple[str, ...]:
         words.run_note(asked),
         f"{words.story_note(asked)} {words.ASSUMES}",
         *words.moved_note(asked),
+        *filter(None, [difference_note(found)]),
         f"{words.DRAWN} Straight line: {found.line_from}. Other scenarios: medians on the same draws. {beside}",
         words.cars_note(asked.told),
         *words.unused(asked.selection, DEFAULTS),
@@ -302,7 +339,7 @@ def draw(reading: Reading, look: Look) -> Figure:
     x = words.days(asked.quarters)
     traces = words.fan(asked, found.made, asked.world.name, colour)
     if found.beside is not None and asked.compared is not None:
-        traces += words.fan(asked, words.quantiles(found.beside), asked.compared.name, ink.text, hatched=True)
+        traces += words.fan(asked, words.quantiles(found.beside), asked.compared.name, ink.text, hatched=ink.quiet)
     ends = [_end(f"{asked.world.name} {{}}", found.made, asked, colour)]
     if found.beside is not None and asked.compared is not None:
         ends.append(_end(f"{asked.compared.name} {{}}", words.quantiles(found.beside), asked, ink.text))
@@ -572,9 +609,9 @@ def rows(reading: Reading) -> pd.DataFrame:
             told = {"kind": "straight line", "period_start": start, "value": value, "flags": "extrapolated"}
             made.append(shared | told)
     for one in found.forecasts:
-        told = {"kind": "forecast", "period_start": one.target_date.isoformat(), "grain": "day"}
-        told |= {"value": one.high, "low": one.low, "high": one.high, "scenario": one.forecaster, "flags": "forecast"}
-        made.append(shared | told | {"source": "fsd-forecasts", "known_from": one.known_from.isoformat()})
+        said: dict[str, Any] = {"kind": "forecast", "period_start": one.target_date.isoformat(), "grain": "day"}
+        said |= {"value": one.high, "low": one.low, "high": one.high, "scenario": one.forecaster, "flags": "forecast"}
+        made.append(shared | said | {"source": "fsd-forecasts", "known_from": one.known_from.isoformat()})
     return fsd_words.download(made, *_OWN)
 
 

@@ -47,6 +47,10 @@ TITLE_YEAR: Final = 2030
 """The year of which the title tells, where it is shown."""
 
 
+LINE_FROM: Final = 8
+"""Quarters with data that the straight line goes through."""
+
+
 @dataclass(frozen=True, eq=False)
 class Sums:
     """Money of the periods shown, in US dollars: draws (N, P) of recognised and received revenue, the means (P) of the
@@ -163,12 +167,15 @@ def summed(one: Outlook, starts: Sequence[int], length: int) -> Sums:
 
 
 def _straight(one: Outlook, starts: Sequence[int], length: int, *, ahead: int) -> Numbers:
-    """The straight line of the mean recognised revenue on from the last four quarters with data, by period."""
+    """The least-squares line of the mean recognised revenue of the last `LINE_FROM` quarters with data, by period."""
     mean = one.recognised.mean(axis=0, dtype=np.float64)
     last = ahead - 1 - START
-    slope = (mean[last] - mean[last - 4]) / 4 if last > 4 else 0.0
     quarters = np.arange(len(mean))
-    line = np.where(quarters <= last, mean, np.maximum(mean[last] + slope * (quarters - last), 0.0))
+    first = max(last - LINE_FROM + 1, 1)
+    slope, base = (
+        np.polyfit(quarters[first : last + 1], mean[first : last + 1], 1) if last > first else (0.0, mean[last])
+    )
+    line = np.where(quarters <= last, mean, np.maximum(base + slope * quarters, 0.0))
     made = np.array([line[start - START : start - START + length].sum() for start in starts])
     return np.where([start + length > ahead for start in starts], made, np.nan)
 
@@ -227,10 +234,11 @@ def _hedge_title(found: Revenue, hedge: Hedge) -> str:
     where = found.asked.where
     if abs(hedge.plain) < 0.5e6:
         return shortest(f"{where}: trying both data routes brings no more than the better one, to 2035")
+    plain, discounted = money(hedge.plain), money(hedge.discounted)
     return shortest(
-        f"{where}: both data routes bring {money(hedge.plain)} more than the better one ({money(hedge.discounted)} at 10 %)",
-        f"{where}: both routes are worth {money(hedge.plain)} over the better one ({money(hedge.discounted)} at 10 %)",
-        f"{where}: the hedge is worth {money(hedge.plain)}, {money(hedge.discounted)} at 10 %",
+        f"{where}: both data routes bring {plain} more than the better one ({discounted} at 10 %)",
+        f"{where}: both routes are worth {plain} over the better one ({discounted} at 10 %)",
+        f"{where}: the hedge is worth {plain}, {discounted} at 10 %",
     )
 
 
@@ -269,8 +277,9 @@ def notes(found: Revenue) -> tuple[str, ...]:
     """What a reader has to know: the run, how the parts hang together, the hedge, what is left out."""
     asked = found.asked
     flow = (
-        "Of what is paid for good a part is booked at the sale, the rest deferred and released later; subscriptions count "
-        "as billed. Whiskers: 80 % of draws; straight line: on from the model's last year with data. Robotaxis are not in it."
+        "Of what is paid for good a part is booked at the sale, the rest deferred and released later; subscriptions "
+        "count as billed. Whiskers: 80 % of draws; straight line: through the model's last two years with data. "
+        "Robotaxis are not in it."
     )
     if found.balances:
         flow += " Published deferred revenue (points) also holds connectivity and Supercharging: an upper bound."
@@ -281,8 +290,8 @@ def notes(found: Revenue) -> tuple[str, ...]:
         means = ", ".join(f"{name} {money(found.hedge.means[name])}" for name in ROUTES)
         said.append(
             f"The hedge: expected recognised revenue of both routes less that of the better one, from "
-            f"{words.quarter_text(found.hedge.since)} to 2035, on the same draws: {money(found.hedge.plain)} undiscounted, "
-            f"{money(found.hedge.discounted)} at 10 % a year ({means}). What the routes cost is left out."
+            f"{words.quarter_text(found.hedge.since)} to 2035, on the same draws: {money(found.hedge.plain)} "
+            f"undiscounted, {money(found.hedge.discounted)} at 10 % a year ({means}). What the routes cost is left out."
         )
     if found.forecasts:
         told = [
@@ -301,7 +310,7 @@ def notes(found: Revenue) -> tuple[str, ...]:
 
 
 def draw(reading: Reading, look: Look) -> Figure:
-    """Bars of recognised revenue with whiskers, money received and the other world as lines; below, what is deferred."""
+    """Bars of recognised revenue with whiskers, money received and the other world as lines; below, the deferred."""
     found: Revenue = reading.content
     asked = found.asked
     ink, colour = style.INK[look.theme], style.colour("tesla", look.theme)
@@ -346,6 +355,7 @@ def draw(reading: Reading, look: Look) -> Figure:
     traces.append(_whiskers(x, middle, low, high, names, look))
     received = found.sums.received.mean(axis=0, dtype=np.float64)
     traces.append(_money_line(x, received, "Received", names, colour, "dot", "circle-open", look))
+    ends.append(style.LineEnd(f"Received {money(float(received[-1]))}", float(received[-1]) / 1e9, colour))
     tops = [float(high.max()), float(received.max() / 1e9)]
     if found.beside is not None and asked.compared is not None:
         other = found.beside.recognised.mean(axis=0, dtype=np.float64)
@@ -366,8 +376,7 @@ def draw(reading: Reading, look: Look) -> Figure:
     deferred = np.percentile(found.sums.deferred, (10, 50, 90), axis=0) / 1e9
     traces += _deferred(found, x, deferred, names, look)
     low_top = max([float(deferred[2].max()), *(point.high / 1e9 for point in found.balances)]) * 1.12 or 1.0
-    last = float(found.sums.deferred.mean(axis=0, dtype=np.float64)[-1])
-    low_ends = [style.LineEnd(f"Deferred {money(last)}", float(deferred[1, -1]), colour)]
+    low_ends = [style.LineEnd(f"Deferred {money(float(deferred[1, -1]) * 1e9)}", float(deferred[1, -1]), colour)]
     shapes, labels = words.data_end(asked, look)
     base_axis = style.layout(look)["yaxis"]
     layout = style.layout(
@@ -611,7 +620,7 @@ def table(reading: Reading) -> Table:
             "ARR at its end",
         ),
         rows=tuple(body),
-        caption="Means of the draws, so that parts add up; US dollars without tax. Projected, but for the model's past.",
+        caption="Means of the draws, so that parts add up; US dollars without tax. All is of the model, not published.",
     )
 
 

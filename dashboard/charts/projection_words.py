@@ -20,7 +20,7 @@ from dashboard.charts import fsd_words
 from dashboard.charts.chart import Badge
 from dashboard.charts.market_words import listed
 from dashboard.fsd_record import AttachPoint
-from dashboard.projected import AREAS, Outlook, Told, World
+from dashboard.projected import AREAS, Outlook, Reach, Told, World
 from dashboard.projections import record
 from dashboard.projections.model import LAST
 from dashboard.projections.record import REGIONS, START
@@ -54,14 +54,15 @@ QUANTILES: Final = (10, 25, 50, 75, 90)
 
 @dataclass(frozen=True)
 class Definition:
-    """One thing that can be projected: what it is called, its unit, where it is in an outlook.
+    """One thing that can be projected: what titles and subtitles call it, its unit, where it is in an outlook.
 
     `bases` are the published figures that are of the same, `metrics` the forecasts.
     """
 
     noun: str
+    measure: str
     unit: str
-    of: Callable[[Outlook], Numbers]
+    of: Callable[[Reach], Numbers]
     bases: tuple[AttachBasis, ...]
     metrics: tuple[str, ...]
 
@@ -87,9 +88,17 @@ def _ratio(part: Numbers, whole: Numbers) -> Numbers:
     return np.divide(part, whole, out=np.full_like(part, np.nan), where=whole > 0)
 
 
+def _take_rate(one: Reach) -> Numbers:
+    """Buyers among new cars; the first quarter has stocks and no flows."""
+    made = _ratio(one.new_buyers, one.new_cars)
+    made[:, 0] = np.nan
+    return made
+
+
 DEFINITIONS: Final[Mapping[AttachBasis | None, Definition]] = {
     None: Definition(
         noun="FSD users",
+        measure="FSD users, buyers and subscribers, at the quarter's end",
         unit="users",
         of=lambda one: one.active,
         bases=(AttachBasis.ACTIVE_SUBSCRIPTIONS, AttachBasis.PAID_USERS),
@@ -97,13 +106,15 @@ DEFINITIONS: Final[Mapping[AttachBasis | None, Definition]] = {
     ),
     AttachBasis.TAKE_RATE: Definition(
         noun="of new cars come with FSD",
+        measure="Share of the quarter's new cars that come with FSD",
         unit="fraction",
-        of=lambda one: _ratio(one.new_buyers, one.new_cars),
+        of=_take_rate,
         bases=(AttachBasis.TAKE_RATE,),
         metrics=("take_rate", AttachBasis.TAKE_RATE.value),
     ),
     AttachBasis.FLEET_ATTACH: Definition(
         noun="of cars in use have FSD",
+        measure="FSD users over cars in use, at the quarter's end",
         unit="fraction",
         of=lambda one: _ratio(one.active, one.fleet),
         bases=(AttachBasis.FLEET_ATTACH,),
@@ -111,6 +122,7 @@ DEFINITIONS: Final[Mapping[AttachBasis | None, Definition]] = {
     ),
     AttachBasis.ALL_DELIVERED: Definition(
         noun="of all cars delivered have FSD",
+        measure="FSD users over all cars ever delivered, at the quarter's end",
         unit="fraction",
         of=lambda one: _ratio(one.active, one.delivered),
         bases=(AttachBasis.ALL_DELIVERED,),
@@ -118,6 +130,7 @@ DEFINITIONS: Final[Mapping[AttachBasis | None, Definition]] = {
     ),
     AttachBasis.ELIGIBLE: Definition(
         noun="of eligible cars have FSD",
+        measure="FSD users over cars for which FSD is sold, at the quarter's end",
         unit="fraction",
         of=lambda one: _ratio(one.active, one.eligible),
         bases=(AttachBasis.ELIGIBLE,),
@@ -174,9 +187,13 @@ class Asked:
         """The last quarter shown, in words: `end of 2030`, `Q2 2030`."""
         return f"end of {self.last // 4}" if self.last % 4 == 3 else quarter_text(self.last)
 
-    def outlook(self, world: World, *, few: bool = False) -> Outlook:
+    def outlook(self, world: World) -> Outlook:
         """What a world comes to in the area."""
-        return projected.outlook(self.told, world.levers, self.regions, few=few)
+        return projected.outlook(self.told, world.levers, self.regions)
+
+    def reach(self, world: World) -> Numbers:
+        """How far a world comes in the area, in the quarters shown, on some of the draws."""
+        return self.shown(self.definition.of(projected.reach(self.told, world.levers, self.regions)))
 
     def shown(self, values: Numbers) -> Numbers:
         """The columns of (N, Q) values, or the values of (Q), that are shown."""
@@ -238,7 +255,8 @@ def quarter_text(quarter: int) -> str:
 
 
 def published(of: Asked) -> tuple[AttachPoint, ...]:
-    """The published figures of the same definition and area, about all models; of one day the most exact."""
+    """The published figures of the same definition and area, about all models, in the range; of one day the most
+    exact."""
     best: dict[date, AttachPoint] = {}
     for point in fsd_record.attach_points(of.told.attach):
         regions = _regions_of(point.region)
@@ -318,8 +336,8 @@ def story_note(of: Asked) -> str:
 
 
 ASSUMES: Final = (
-    "It assumes that owners weigh price and worth as they have so far, and that prices, approvals and rivals are as the "
-    "levers say. It cannot know a law, a recall, a rival's leap, or a change in what Tesla counts."
+    "It assumes that owners weigh price and worth as they have so far, and that prices, approvals and rivals are as "
+    "the levers say. It cannot know a law, a recall, a rival's leap, or a change in what Tesla counts."
 )
 
 DRAWN: Final = "Band: the middle 50 % and 80 % of draws, no figures; solid points: published."
@@ -369,10 +387,11 @@ def days(quarters: Sequence[int]) -> list[str]:
     return [record.quarter_end(quarter).isoformat() for quarter in quarters]
 
 
-def fan(of: Asked, made: Numbers, name: str, colour: str, *, hatched: bool = False) -> list[dict[str, Any]]:
+def fan(of: Asked, made: Numbers, name: str, colour: str, *, hatched: str = "") -> list[dict[str, Any]]:
     """The traces of a world from its quantiles (5, Q shown): the bands of 80 % and 50 %, and the dashed median.
 
-    Before the data end the model is not a projection: there is a thin band of 80 % and a dotted median.
+    Before the data end the model is not a projection: there is a thin band of 80 % and a dotted median. A second world
+    has the band of 80 % alone, hatched in a colour.
     """
     x = days(of.quarters)
     cut = int(np.clip(of.ahead - of.first, 0, len(x)))
@@ -386,7 +405,7 @@ def fan(of: Asked, made: Numbers, name: str, colour: str, *, hatched: bool = Fal
     # The past ends where the future begins.
     past, future = slice(0, cut), slice(max(cut - 1, 0), len(x))
     if hatched:
-        hatch = {"fillcolor": "rgba(0,0,0,0)", "fillpattern": style.hatch(colour)}
+        hatch = {"fillcolor": "rgba(0,0,0,0)", "fillpattern": style.hatch(hatched)}
         between(0, 4, future, hatch)
     else:
         between(0, 4, past, {"fillcolor": faded(colour, 0.09)})

@@ -13,7 +13,7 @@ from typing import Any
 from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from dashboard import controls
+from dashboard import controls, levers_panel
 from dashboard.charts.chart import Chart
 from dashboard.controls import WITH_OPTIONS, aria, data
 from dashboard.pages import card
@@ -41,6 +41,11 @@ def layout(site: Site, page: Page, query: str, look_name: str) -> Component:
             html.H1(page.name, className="unseen"),
             html.P(id="said", className="unseen", **aria(live="polite")),
             controls.bar(chart, reply.selection, reply.nouns, names=page.controls),
+            *(
+                [levers_panel.panel(reply.query, defaults=chart.defaults, today=site.today())]
+                if page.with_levers
+                else []
+            ),
             *([_contents_list(page)] if others else []),
             *([_section("first", "above", _extra(site, page.above, query))] if page.above else []),
             _frame(chart, "first", card.contents(page, chart, reply, look_name)),
@@ -101,6 +106,7 @@ def register(app: Dash, site: Site, pages: Sequence[Page]) -> None:
             "values": Output({"control": ALL}, "value"),
             "options": Output({"control": ALL}, "options"),
             "hidden": Output({"field": ALL}, "hidden"),
+            "levers": Output({"lever": ALL}, "children"),
             "sections": Output({"turn": "first", "section": ALL}, "children"),
             "later": Output({"drawn": ALL}, "data"),
         },
@@ -115,22 +121,26 @@ def register(app: Dash, site: Site, pages: Sequence[Page]) -> None:
     def act(search: str | None, look_name: str, shown: list[Any], pathname: str | None) -> dict[str, Any]:
         """What an action leads to: controls edit the selection, a link or the back button brings another one."""
         page = page_at(pathname)
-        chart, names = page.charts[0], page.controls
+        chart = page.charts[0]
+        names = (*page.controls, *(levers_panel.CONTROLS if page.with_levers else ()))
         on_bar = dict(zip(names, shown, strict=True))
         is_edit = ctx.triggered_id not in ("address", "look")
         reply = card.answer(site, page, chart, _query(search), shown=on_bar if is_edit else None)
         now, without, address = controls.values(reply.selection), controls.hidden(reply.selection), _search(reply.query)
+        now = levers_panel.values(reply.selection) | now
+        defaults, today = chart.defaults, site.today()
         above = [_extra(site, page.above, reply.query)] if page.above else []
         return {
             "search": no_update if address == (search or "") else address,
             "said": card.finding(reply),
-            "summary": controls.summary(reply.selection, reply.nouns, names=names),
+            "summary": controls.summary(reply.selection, reply.nouns, names=page.controls),
             "values": [no_update if controls.same(on_bar[name], now[name]) else now[name] for name in names],
             "options": [
                 controls.options(name, reply.selection, reply.nouns) if name in WITH_OPTIONS else no_update
                 for name in names
             ],
-            "hidden": [name in without for name in names],
+            "hidden": [name in without for name in page.controls],
+            "levers": levers_panel.beside(reply.query, defaults=defaults, today=today) if page.with_levers else [],
             "sections": [*above, card.contents(page, chart, reply, look_name)],
             "later": [{"search": address, "look": look_name}] if page.charts[1:] or page.below else [],
         }

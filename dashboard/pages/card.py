@@ -112,7 +112,7 @@ def _edited(
     was, at_first = controls.values(selection), selection
     typed, invalid = "", None
     for name, value in shown.items():
-        if controls.same(value, was[name]):
+        if controls.same(value, was.get(name, "")):
             continue
         try:
             selection = controls.edited(selection, name, value, defaults=chart.defaults, nouns=nouns)
@@ -177,6 +177,9 @@ def _invalid(error: InvalidSelection, nearest: Selection) -> Notice:
 
 def _unanswered(error: InvalidSelection, selection: Selection, chart: Chart) -> Notice:
     """Why a chart cannot answer a part of a selection; the nearest one has the chart's default in its place."""
+    if error.name in dict(selection.levers):
+        others = tuple(lever for lever in selection.levers if lever[0] != error.name)
+        return replace(_invalid(error, replace(selection, levers=others)), heading="This cannot be played out")
     default = getattr(chart.defaults, error.name, None)
     is_default = error.name not in NAMES or getattr(selection, error.name) == default
     changes: dict[str, Any] = {error.name: default}

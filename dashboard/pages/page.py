@@ -58,6 +58,8 @@ class Page:
     """Stands between the bar and the cards, and comes with the page."""
     below: Extra | None = None
     """Stands under the cards, and comes after the first card is there."""
+    with_levers: bool = False
+    """Whether the panel of the projection's levers stands between the bar and the cards."""
 
     def query(self, query: str, was: Selection, now: Selection) -> str:
         """The page's query string after the selection of one of its charts changed.

@@ -25,7 +25,7 @@ from db.vocabulary import AttachBasis
 from tests.dashboard.test_fsd_price import NARROW
 
 TODAY = date(2026, 11, 22)
-COUNT = 60
+COUNT = 24
 """Generated selections of each chart."""
 
 

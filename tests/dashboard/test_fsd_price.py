@@ -265,3 +265,12 @@ def test_it_draws_everywhere_and_every_price_has_its_receipt(empty_engine: Engin
         assert_receipts(empty_engine, reading, FSD_PRICE)
     one = read(empty_engine, "market=US&until=2024-12")
     assert_every_look(one, FSD_PRICE)
+
+
+def test_an_end_whose_price_cannot_be_converted_is_not_said_to_have_none(empty_engine: Engine) -> None:
+    exchange(empty_engine)
+    told(empty_engine, {}, END, CHINA)
+    reading = read(empty_engine, "market=CN,US&tax=included")
+    assert reading.title.startswith("FSD can no longer be bought in 1 of 2 markets")
+    assert not any("not in the record" in note for note in reading.notes)
+    assert any("left out" in note for note in reading.notes)

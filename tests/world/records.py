@@ -62,7 +62,12 @@ def rates(engine: Engine, table: str, *rows: Mapping[str, object]) -> None:
     _load(engine, table, [{**told, **row} for row in rows])
 
 
-def _load(engine: Engine, table: str, rows: Sequence[Mapping[str, object]]) -> None:
+def told(engine: Engine, table: str, *rows: Mapping[str, object], known_on: date = KNOWN) -> None:
+    """Load a file of any table of records, as of a day: whole rows but for what is optional."""
+    _load(engine, table, rows, known_on=known_on)
+
+
+def _load(engine: Engine, table: str, rows: Sequence[Mapping[str, object]], *, known_on: date = KNOWN) -> None:
     slug = f"made-up-{table}s"
     source = Source(
         slug=slug,
@@ -81,8 +86,8 @@ def _load(engine: Engine, table: str, rows: Sequence[Mapping[str, object]]) -> N
     writer = csv.DictWriter(stream, columns(table), restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    claims = read(stream.getvalue().encode(), file=f"{slug}.csv", table=table, known_on=KNOWN)
+    claims = read(stream.getvalue().encode(), file=f"{slug}.csv", table=table, known_on=known_on)
     assert not claims.rejected, claims.rejected
-    receipt = Receipt(slug, f"{slug}.csv", KNOWN, source.url, None, slug, 1, Obtained.CURATED)
+    receipt = Receipt(slug, f"{slug}.csv", known_on, source.url, None, slug, 1, Obtained.CURATED)
     with store.writing(engine) as connection:
         store.load_dated(connection, source=source, receipt=receipt, contents=harmonize(claims, reference()))
