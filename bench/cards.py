@@ -70,7 +70,8 @@ def measure() -> list[Row]:
         bundled_database(Path(name) / "real.sqlite")
         engine = open_engine(f"sqlite:///{name}/real.sqlite")
         site = Site(engine=engine, address="", today=lambda: TODAY)
-        for page, chart in [(page, chart) for page in PAGES for chart in page.charts]:
+        cards = [(page, chart) for page in PAGES for chart in page.charts]
+        for page, chart in cards:
             MEMORY.forget()
             list(board.answers_ahead(site, PAGES))
             asked = list(selections(chart))

@@ -554,7 +554,7 @@ def draw(reading: Reading, look: Look) -> Figure:
         middle = (left + 0.5, top + 0.5)
         if tile is None:
             shapes.append(_box(left, top, fill="rgba(0,0,0,0)", edge=ink.grid))
-            words.append(_Word(*middle, text=_printed(code), colour=ink.quiet))
+            words.append(_Word(*middle, text=_printed(code, grid), colour=ink.quiet))
             points.append(_nothing(code, middle, shown, size=min(grid.tile_px)))
             continue
         fill, text = SHADES[look.theme][bisect_right(steps, tile.value)]
@@ -584,8 +584,13 @@ def draw(reading: Reading, look: Look) -> Figure:
     return {"data": [_writing([*words, *labels], grid), *points], "layout": layout}
 
 
-def _printed(code: str) -> str:
-    return f"<b>{code.title() if len(code) > 2 else code}</b>"
+def _printed(code: str, grid: _Grid) -> str:
+    """A market's code, in smaller type where its tile is too narrow for it."""
+    name = code.title() if len(code) > 2 else code
+    room, wide = grid.tile_px[0] * 0.9, style.text_width(name, grid.font_px, bold=True)
+    if wide <= room:
+        return f"<b>{name}</b>"
+    return f'<span style="font-size:{grid.font_px * room / wide:.1f}px"><b>{name}</b></span>'
 
 
 def _box(left: float, top: float, *, fill: str, edge: str, dash: str = "solid", size: Place = (1, 1)) -> dict[str, Any]:
@@ -611,7 +616,7 @@ def _text(tile: Tile, grid: _Grid, *, other: bool) -> str:
         value = f"{'≥' if value.startswith('≥') else ''}{tile.value / 1000:,.0f}k"
     if style.text_width(value, grid.font_px) > grid.tile_px[0] * 0.96:
         value = value.removesuffix("\u2009%")
-    lines = [_printed(tile.code), value]
+    lines = [_printed(tile.code, grid), value]
     if grid.lines == 3:
         small = _brief_period(tile) if other else _brief_change(tile.change)
         lines += [f'<span style="font-size:{round(grid.font_px * 0.88, 1)}px">{small}</span>'] if small else []
