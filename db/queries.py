@@ -622,6 +622,34 @@ def _published(
     return {code: frozenset(of) for code, of in of_market.items()}
 
 
+def grains(
+    connection: Connection,
+    *,
+    markets: Sequence[str],
+    basis: str,
+    powertrains: Sequence[str],
+    scope: VehicleScope = VehicleScope.PASSENGER_CAR,
+) -> dict[str, frozenset[Grain]]:
+    """For each market the lengths of the periods in which the cars of the powertrains were ever stated on a basis."""
+
+    def ask(missing: Sequence[str]) -> Mapping[str, frozenset[tuple[str, str, Grain]]]:
+        rows = connection.execute(
+            select(series.c.market, series.c.basis, series.c.powertrain, series.c.grain)
+            .where(series.c.market.in_(missing), series.c.vehicle_scope == scope)
+            .distinct()
+        )
+        found: dict[str, set[tuple[str, str, Grain]]] = {code: set() for code in missing}
+        for code, stated_basis, powertrain, grain in rows.tuples():
+            found[code].add((str(stated_basis), str(powertrain), Grain(grain)))
+        return {code: frozenset(of) for code, of in found.items()}
+
+    stated = each_remembered(connection, {code: (grains, code, scope) for code in markets}, ask)
+    return {
+        code: frozenset(grain for on, powertrain, grain in of if on == basis and powertrain in powertrains)
+        for code, of in stated.items()
+    }
+
+
 @dataclass(frozen=True)
 class Event:
     """Something that happened in a market: a subsidy ended, a duty, a launch. `maker` is `all` where it is no maker's.

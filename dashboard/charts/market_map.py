@@ -36,6 +36,7 @@ from dashboard.charts.market_words import (
 )
 from dashboard.charts.penetration import unanswering
 from dashboard.comparability import check_names
+from dashboard.precedence import PUBLISHED_AS
 from dashboard.sales_lines import (
     Line,
     MarketFigures,
@@ -357,8 +358,15 @@ def _map(connection: Connection, selection: Selection, nouns: Nouns, *, today: d
     tiles: list[Tile] = []
     end = selection.until or selection.as_of or today
     in_grains = [_in_grain(asked, left, grain, end=end) for grain in Grain if grain.months >= selection.grain.months]
-    for in_grain in in_grains if left else []:
-        figures = figures_if_any(connection, replace(in_grain, market=tuple(left)), measures=MEASURES) if left else None
+    stated = queries.grains(
+        connection, markets=left, basis=asked.basis.value, powertrains=PUBLISHED_AS[asked.powertrain]
+    )
+    for in_grain in in_grains:
+        # A period is never filled by longer ones.
+        fitting = tuple(code for code in left if any(of.months <= in_grain.grain.months for of in stated[code]))
+        if not fitting:
+            continue
+        figures = figures_if_any(connection, replace(in_grain, market=fitting), measures=MEASURES)
         if figures is None:
             continue
         found = list(_tiles(figures, nouns))
