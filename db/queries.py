@@ -306,8 +306,10 @@ class MarketClaims:
         """The sources that have a claim, each with the day since 1970-01-01 on which its latest became known."""
 
         def work_out() -> Mapping[str, int]:
-            days = self.claims.known_from
-            return MappingProxyType({slug: int(days[rows].max()) for slug, rows in self.claims.source.rows().items()})
+            source = self.claims.source
+            days = np.full(len(source.listed), -1, dtype=np.int64)
+            np.maximum.at(days, source.codes, self.claims.known_from)
+            return MappingProxyType({source.listed[n]: int(days[n]) for n in np.flatnonzero(days >= 0).tolist()})
 
         return self.follows("latest", work_out)
 
