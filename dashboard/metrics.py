@@ -17,7 +17,7 @@ A month is counted as year * 12 + month - 1 throughout; units are cars, as float
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -55,6 +55,13 @@ class Records:
     named: Bools
     known: Ints
     sources: Ints
+
+    def at(self, periods: Bools) -> Records:
+        """The records of some of the periods."""
+        if periods.all():
+            return self
+        arrays = ("start", "months", "total", "rest", "split", "low", "high", "named", "known", "sources")
+        return replace(self, **{name: getattr(self, name)[periods] for name in arrays})
 
 
 @dataclass(frozen=True)

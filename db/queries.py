@@ -263,13 +263,14 @@ class Asked:
 
     def of(self, told: Told) -> Bools:
         """Which of the claims those are."""
-        claims = told.claims
-        rows = told.stood(self.as_of) & self._about(claims)
-        if self.first is not None:
-            rows &= claims.month >= self.first
+        return told.stood(self.as_of) & self._about(told.claims) & self.in_time(told.claims.month)
+
+    def in_time(self, month: Ints) -> Bools:
+        """Which months are asked for."""
+        rows = np.ones(len(month), dtype=np.bool_) if self.first is None else month >= self.first
         if self.last is not None:
-            rows &= (claims.month <= self.last) | (claims.month >= self.newest)
-        return rows
+            rows &= (month <= self.last) | (month >= self.newest)
+        return np.asarray(rows)
 
     def _about(self, claims: Claims) -> Bools:
         return claims.basis.among(self.bases) & claims.powertrain.among(self.powertrains)
@@ -294,6 +295,11 @@ class MarketClaims:
     def claims(self) -> Claims:
         """The claims, series by series."""
         return self.told.claims[self.asked.of(self.told)]
+
+    def at_all_times(self, powertrains: Sequence[str]) -> MarketClaims:
+        """The claims about some powertrains in whatever months."""
+        asked = replace(self.asked, powertrains=tuple(sorted(powertrains)), first=None, last=None, newest=0)
+        return replace(self, asked=asked)
 
     def follows(self, what: Hashable, work_out: Callable[[], Followed]) -> Followed:
         """What follows from these claims alone: worked out once, and remembered for as long as they are."""
@@ -326,6 +332,8 @@ class Dataset:
     citations: tuple[Citation, ...]
     as_of: date | None
     remarks: Mapping[int, str]
+    publishers: tuple[Citation, ...] = ()
+    """Every source there is, for its rank; as known on no day."""
 
     @cached_property
     def claims(self) -> Claims:
@@ -395,6 +403,7 @@ def sales_figures(
         citations=_citations(connection, files, [each.latest for each in found.values()], as_of=as_of),
         as_of=as_of,
         remarks={n: remark for market in found for n, remark in of[market].remarks.items()},
+        publishers=tuple(_sources(connection).sources.values()),
     )
 
 
