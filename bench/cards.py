@@ -6,6 +6,7 @@ selection after another that it was never asked for before. Cold, it has forgott
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from datetime import date
 from itertools import product
@@ -74,6 +75,8 @@ def measure() -> list[Row]:
         for page, chart in cards:
             MEMORY.forget()
             list(board.answers_ahead(site, PAGES))
+            gc.collect()
+            gc.freeze()
             asked = list(selections(chart))
             served = [1000 * _seconds(site, page, chart, query) for query in asked]
             cold = [1000 * _seconds(site, page, chart, query, forget=True) for query in asked[::COLD]]

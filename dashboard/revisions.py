@@ -330,19 +330,25 @@ def changes(steps: pd.DataFrame) -> pd.DataFrame:
     `relative` is the change on the figure before, as a fraction; NaN where one of the two is missing or the one before
     is zero. A cell that was renamed and kept its figure is a row of its own, with `since` the day of its first figure.
     """
-    late = steps["before"].isna() & steps["units"].notna() & (steps["since"] > steps["published"])
-    vanished = steps["units"].isna()
-    revised = steps["before"].notna() & steps["units"].notna()
-    kind = np.select([late, vanished, revised], [Kind.LATE.value, Kind.VANISHED.value, Kind.REVISED.value], default="")
-    found = steps.assign(kind=kind)
-    kept = (found["renamed"] != "") & (found["step"] == 0) & (found["kind"] == "")
-    found.loc[kept, "kind"] = Kind.RENAMED.value
-    merged = kept & (found["model"] != ALL) & found["renamed"].str.contains(";")
-    found.loc[merged, "kind"] = Kind.MERGED.value
-    found.loc[kept, "before"] = found.loc[kept, "units"]
-    found = found[found["kind"] != ""]
-    relative = (found["units"] - found["before"]) / found["before"].where(found["before"] > 0)
-    return found.assign(relative=relative)
+    before, units = steps["before"].to_numpy(), steps["units"].to_numpy()
+    stood, stands = ~np.isnan(before), ~np.isnan(units)
+    late = ~stood & stands & (steps["since"].to_numpy() > steps["published"].to_numpy())
+    revised = stood & stands
+    kept = ~late & stands & ~stood & (steps["step"] == 0).to_numpy() & (steps["renamed"] != "").to_numpy()
+    happened = late | revised | ~stands | kept
+    found: pd.DataFrame = steps[happened]
+    kept, before, units = kept[happened], before[happened], units[happened]
+    merged = kept & (found["model"] != ALL).to_numpy() & found["renamed"].str.contains(";").to_numpy(dtype=np.bool_)
+    kinds = [
+        (merged, Kind.MERGED),
+        (kept, Kind.RENAMED),
+        (late[happened], Kind.LATE),
+        (~stands[happened], Kind.VANISHED),
+    ]
+    kind = np.select([rows for rows, _ in kinds], [word.value for _, word in kinds], default=Kind.REVISED.value)
+    before = np.where(kept, units, before)
+    relative = (units - before) / np.where(before > 0, before, np.nan)
+    return found.assign(kind=kind, before=before, relative=relative)
 
 
 def outcomes(steps: pd.DataFrame, files: Mapping[tuple[str, str], Vintages]) -> pd.DataFrame:
@@ -356,12 +362,11 @@ def outcomes(steps: pd.DataFrame, files: Mapping[tuple[str, str], Vintages]) -> 
     """
     last = steps.drop_duplicates("cell", keep="last").set_index("cell")
     revised = steps["before"].notna() & steps["units"].notna() & (steps["step"] > 0)
-    changed = set(steps.loc[revised, "cell"].tolist())
     opened, closed, own = _of_files(
         last, files, lambda of: _days(of.days[0]), lambda of: _days(of.days[-1]), lambda of: of.is_own_history
     )
     own = own.astype(np.bool_)
-    is_revised = np.array([cell in changed for cell in last.index], dtype=np.bool_)
+    is_revised = np.isin(last.index.to_numpy(), steps["cell"].to_numpy()[revised.to_numpy()])
     since = last["first_since"].to_numpy()
     return last[[*RECORD, "maker", "model", "renamed", "first", "first_since"]].assign(
         last=last["units"],
