@@ -6,6 +6,7 @@ selection after another that it was never asked for before. Cold, it has forgott
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from datetime import date
 from itertools import product
@@ -70,9 +71,12 @@ def measure() -> list[Row]:
         bundled_database(Path(name) / "real.sqlite")
         engine = open_engine(f"sqlite:///{name}/real.sqlite")
         site = Site(engine=engine, address="", today=lambda: TODAY)
-        for page, chart in [(page, chart) for page in PAGES for chart in page.charts]:
+        cards = [(page, chart) for page in PAGES for chart in page.charts]
+        for page, chart in cards:
             MEMORY.forget()
             list(board.answers_ahead(site, PAGES))
+            gc.collect()
+            gc.freeze()
             asked = list(selections(chart))
             served = [1000 * _seconds(site, page, chart, query) for query in asked]
             cold = [1000 * _seconds(site, page, chart, query, forget=True) for query in asked[::COLD]]

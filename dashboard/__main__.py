@@ -160,6 +160,9 @@ def _ahead(engine: Engine, idle: Idle) -> None:
             if found != read:
                 for _ in board.answers_ahead(site, PAGES):
                     idle.wait()
+                # Nor need the collector walk what is remembered in the middle of a request.
+                gc.collect()
+                gc.freeze()
                 read = found
         sleep(LOOK_SECONDS)
 

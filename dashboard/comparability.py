@@ -171,7 +171,7 @@ def _check_headlines(selection: Selection, nouns: Nouns, published: Collection[P
 
 
 def _check_basis(selection: Selection, nouns: Nouns, published: Collection[Published]) -> None:
-    without = [code for code in selection.market if not any(_on(selection, code, published))]
+    without = [code for code, stated in _on(selection, published).items() if not stated]
     if not without:
         return
     others = tuple(code for code in selection.market if code not in without)
@@ -210,8 +210,13 @@ _BY_USE = (
 )
 
 
-def _on(selection: Selection, code: str, published: Iterable[Published]) -> list[Published]:
-    return [each for each in published if each.market == code and each.basis == selection.basis.value]
+def _on(selection: Selection, published: Iterable[Published]) -> dict[str, list[Published]]:
+    """What is stated of each market of a selection on its basis."""
+    stated: dict[str, list[Published]] = {code: [] for code in selection.market}
+    for each in published:
+        if each.basis == selection.basis.value and each.market in stated:
+            stated[each.market].append(each)
+    return stated
 
 
 def _states(choice: PowertrainChoice, stated: Iterable[Published]) -> bool:
@@ -223,7 +228,7 @@ def _states(choice: PowertrainChoice, stated: Iterable[Published]) -> bool:
 
 
 def _check_powertrain(selection: Selection, nouns: Nouns, published: Collection[Published]) -> None:
-    stated = {code: _on(selection, code, published) for code in selection.market}
+    stated = _on(selection, published)
     if selection.by is By.POWERTRAIN:
         _check_parts(selection, nouns, stated)
     available = [choice for choice in PowertrainChoice if all(_states(choice, of) for of in stated.values())]
@@ -289,8 +294,7 @@ def _check_whole(selection: Selection, nouns: Nouns, published: Collection[Publi
         return  # The share is one of the maker's own cars.
     if selection.measure is not Measure.SHARE and selection.by is not By.GROUP and not is_total:
         return
-    for code in selection.market:
-        stated = _on(selection, code, published)
+    for code, stated in _on(selection, published).items():
         of_market = [each for each in stated if each.states == States.MARKET or not each.names_makers]
         if selection.measure is Measure.SHARE and not _states(selection.denominator, of_market):
             raise Incomparable(

@@ -17,7 +17,7 @@ A month is counted as year * 12 + month - 1 throughout; units are cars, as float
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -55,6 +55,13 @@ class Records:
     named: Bools
     known: Ints
     sources: Ints
+
+    def at(self, periods: Bools) -> Records:
+        """The records of some of the periods."""
+        if periods.all():
+            return self
+        arrays = ("start", "months", "total", "rest", "split", "low", "high", "named", "known", "sources")
+        return replace(self, **{name: getattr(self, name)[periods] for name in arrays})
 
 
 @dataclass(frozen=True)
@@ -119,9 +126,12 @@ def records(
         rest = np.where(has_total & ~has_rest & split, np.maximum(stated - total, 0.0), rest)
         total = np.where(has_total, stated, total)
     if by == "model":
-        by_model = np.bincount(place[is_named & ~of_all_models], minlength=count) > 0
+        split = split & (np.bincount(place[is_named & ~of_all_models], minlength=count) > 0)
+    if not entities:
+        low = headroom = np.zeros((count, 0))
+        named = np.zeros((count, 0), dtype=np.bool_)
+    elif by == "model":
         low, headroom, named = _model_bounds(claims, place, units, rest=rest, entities=entities)
-        split = split & by_model
     else:
         makers = _makers_behind(entities, members)
         low, headroom, named = _maker_bounds(
@@ -182,18 +192,23 @@ def panel(of: Records, *, grain: str, window: int | str) -> Panel:
     labels, opening = labels[shown], opening[shown]
     spans = _Spans(of, opening, labels + length)
     whole = ~spans.have(~of.split)
-    gap = np.where(whole, 0.0, np.nan)[:, None]
-    absent = np.isnan(of.low) & of.split[:, None]  # a group before it was formed, or after
-    if absent.any():
-        gap = np.where(spans.have(absent), np.nan, gap)
+    low = high = np.zeros((len(labels), 0))
+    named = np.zeros((len(labels), 0), dtype=np.bool_)
+    if of.entities:
+        gap = np.where(whole, 0.0, np.nan)[:, None]
+        absent = np.isnan(of.low) & of.split[:, None]  # a group before it was formed, or after
+        if absent.any():
+            gap = np.where(spans.have(absent), np.nan, gap)
+        low, high = (spans.add(np.nan_to_num(end)) + gap for end in (of.low, of.high))
+        named = spans.have(of.named)
     rest = spans.add(of.rest)
     return Panel(
         entities=of.entities,
         grain=grain,
         start=labels,
-        low=spans.add(np.nan_to_num(of.low)) + gap,
-        high=spans.add(np.nan_to_num(of.high)) + gap,
-        named=spans.have(of.named),
+        low=low,
+        high=high,
+        named=named,
         split=whole,
         rest=np.where(whole & (rest > 0), rest, np.nan),
         total=spans.add(of.total),

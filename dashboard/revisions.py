@@ -194,8 +194,9 @@ def _numbers(frame: pd.DataFrame, names: Sequence[str]) -> Ints:
 
 def _by_place(cells: pd.DataFrame, *, day: str) -> dict[_Place, dict[Name, Cells]]:
     found: dict[_Place, dict[Name, dict[int, int]]] = {}
-    columns = [*_TABLE, day, "maker", "model", "month", "units"]
-    for *place, maker, model, month, units in cells[columns].itertuples(index=False, name=None):
+    names = [*_TABLE, day, "maker", "model", "month", "units"]
+    columns = (cells[name].to_numpy(dtype=object).tolist() for name in names)
+    for *place, maker, model, month, units in zip(*columns, strict=True):
         found.setdefault(tuple(place), {}).setdefault((maker, model), {})[month] = units
     return {place: dict(names) for place, names in found.items()}
 
@@ -257,7 +258,7 @@ def cells_over_time(claims: pd.DataFrame, files: Mapping[tuple[str, str], Vintag
     names = frame["renamed"][is_renamed].groupby(cell[is_renamed]).agg(lambda earlier: ";".join(sorted(set(earlier))))
     steps = _steps(cell, frame)
     about = about.iloc[steps["cell"].to_numpy()].reset_index(drop=True)
-    own = _of_files(about, files, lambda of: of.is_own_history)
+    (own,) = _of_files(about, files, lambda of: of.is_own_history)
     return steps.assign(
         **{name: about[name] for name in key},
         published=np.where(own, steps["first_since"], about["published"]),
@@ -273,13 +274,15 @@ def _any_alike(group: Ints, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _of_files(
-    frame: pd.DataFrame, files: Mapping[tuple[str, str], Vintages], ask: Callable[[Vintages], Any]
-) -> NDArray[Any]:
-    """What is true of each row's file."""
+    frame: pd.DataFrame, files: Mapping[tuple[str, str], Vintages], *asks: Callable[[Vintages], Any]
+) -> tuple[NDArray[Any], ...]:
+    """What is true of each row's file, for each question."""
+    if not len(frame):
+        return tuple(np.array([], dtype=np.int64) for _ in asks)
     place = _places(frame, ["source", "file"])
     rows = frame.iloc[np.unique(place, return_index=True)[1]]
-    pairs = zip(rows["source"].astype(str), rows["file"].astype(str), strict=True)
-    return np.array([ask(files[pair]) for pair in pairs])[place] if len(frame) else np.array([], dtype=np.bool_)
+    pairs = list(zip(rows["source"].astype(str), rows["file"].astype(str), strict=True))
+    return tuple(np.array([ask(files[pair]) for pair in pairs])[place] for ask in asks)
 
 
 def _steps(cell: Ints, frame: pd.DataFrame) -> pd.DataFrame:
@@ -327,19 +330,25 @@ def changes(steps: pd.DataFrame) -> pd.DataFrame:
     `relative` is the change on the figure before, as a fraction; NaN where one of the two is missing or the one before
     is zero. A cell that was renamed and kept its figure is a row of its own, with `since` the day of its first figure.
     """
-    late = steps["before"].isna() & steps["units"].notna() & (steps["since"] > steps["published"])
-    vanished = steps["units"].isna()
-    revised = steps["before"].notna() & steps["units"].notna()
-    kind = np.select([late, vanished, revised], [Kind.LATE.value, Kind.VANISHED.value, Kind.REVISED.value], default="")
-    found = steps.assign(kind=kind)
-    kept = (found["renamed"] != "") & (found["step"] == 0) & (found["kind"] == "")
-    found.loc[kept, "kind"] = Kind.RENAMED.value
-    merged = kept & (found["model"] != ALL) & found["renamed"].str.contains(";")
-    found.loc[merged, "kind"] = Kind.MERGED.value
-    found.loc[kept, "before"] = found.loc[kept, "units"]
-    found = found[found["kind"] != ""]
-    relative = (found["units"] - found["before"]) / found["before"].where(found["before"] > 0)
-    return found.assign(relative=relative)
+    before, units = steps["before"].to_numpy(), steps["units"].to_numpy()
+    stood, stands = ~np.isnan(before), ~np.isnan(units)
+    late = ~stood & stands & (steps["since"].to_numpy() > steps["published"].to_numpy())
+    revised = stood & stands
+    kept = ~late & stands & ~stood & (steps["step"] == 0).to_numpy() & (steps["renamed"] != "").to_numpy()
+    happened = late | revised | ~stands | kept
+    found: pd.DataFrame = steps[happened]
+    kept, before, units = kept[happened], before[happened], units[happened]
+    merged = kept & (found["model"] != ALL).to_numpy() & found["renamed"].str.contains(";").to_numpy(dtype=np.bool_)
+    kinds = [
+        (merged, Kind.MERGED),
+        (kept, Kind.RENAMED),
+        (late[happened], Kind.LATE),
+        (~stands[happened], Kind.VANISHED),
+    ]
+    kind = np.select([rows for rows, _ in kinds], [word.value for _, word in kinds], default=Kind.REVISED.value)
+    before = np.where(kept, units, before)
+    relative = (units - before) / np.where(before > 0, before, np.nan)
+    return found.assign(kind=kind, before=before, relative=relative)
 
 
 def outcomes(steps: pd.DataFrame, files: Mapping[tuple[str, str], Vintages]) -> pd.DataFrame:
@@ -353,11 +362,11 @@ def outcomes(steps: pd.DataFrame, files: Mapping[tuple[str, str], Vintages]) -> 
     """
     last = steps.drop_duplicates("cell", keep="last").set_index("cell")
     revised = steps["before"].notna() & steps["units"].notna() & (steps["step"] > 0)
-    changed = set(steps.loc[revised, "cell"].tolist())
-    opened = _of_files(last, files, lambda of: _days(of.days[0]))
-    closed = _of_files(last, files, lambda of: _days(of.days[-1]))
-    own = _of_files(last, files, lambda of: of.is_own_history).astype(np.bool_)
-    is_revised = np.array([cell in changed for cell in last.index], dtype=np.bool_)
+    opened, closed, own = _of_files(
+        last, files, lambda of: _days(of.days[0]), lambda of: _days(of.days[-1]), lambda of: of.is_own_history
+    )
+    own = own.astype(np.bool_)
+    is_revised = np.isin(last.index.to_numpy(), steps["cell"].to_numpy()[revised.to_numpy()])
     since = last["first_since"].to_numpy()
     return last[[*RECORD, "maker", "model", "renamed", "first", "first_since"]].assign(
         last=last["units"],

@@ -500,30 +500,43 @@ Worked = TypeVar("Worked")
 class _Claims:
     """The claims that count, by market and powertrain, chosen by precedence; and what they amount to over time.
 
-    What follows from a market's claims is remembered with them; the claims are taken up where something is not.
+    What follows from a market's claims is remembered with them; the claims are taken up where something is not. Which
+    of them count, and what records they make, is worked out for all times at once: no record reaches over a New Year's
+    Day, from which a range is read, so that every range has its part of the same.
     """
 
     def __init__(self, dataset: Dataset, selection: Selection) -> None:
         self._markets = dataset.markets
+        self._publishers = dataset.publishers
+        self._citations = dataset.citations
         self._chosen_here: Mapping[str, Claims] | None = None
         if selection.basis is BasisChoice.REPORTED:
             self._chosen_here = _headlines(dataset.claims).by_market()
         elif selection.by is By.POWERTRAIN:
             self._chosen_here = _with_parts(dataset.claims, selection).by_market()
-        self._citations = dataset.citations
         self._counted: dict[tuple[str, str], OfMarket] = {}
 
     def of(self, market: str, powertrain: PowertrainChoice | Powertrain) -> OfMarket:
-        """What counts about a market's cars of a powertrain."""
+        """What counts about a market's cars of a powertrain in the range that was asked for."""
         key = market, powertrain
         if key not in self._counted:
-            self._counted[key] = precedence.of_market(self._claims(market), powertrain, self._citations)
+            of = self._ever(market, powertrain)
+            if self._chosen_here is None and market in self._markets:
+                in_time = self._markets[market].asked.in_time
+                of = OfMarket(records=of.records[in_time(of.records.month)], own=of.own[in_time(of.own.month)])
+            self._counted[key] = of
         return self._counted[key]
 
-    def _claims(self, market: str) -> Claims:
-        if self._chosen_here is not None:
-            return self._chosen_here.get(market, Claims.none())
-        return self._markets[market].claims if market in self._markets else Claims.none()
+    def _ever(self, market: str, powertrain: PowertrainChoice | Powertrain) -> OfMarket:
+        """The same at all times; only of the range where claims are chosen for this selection alone."""
+        if self._chosen_here is not None or market not in self._markets:
+            claims = (self._chosen_here or {}).get(market, Claims.none())
+            return precedence.of_market(claims, powertrain, self._citations)
+        claimed = self._markets[market].at_all_times(PUBLISHED_AS[PowertrainChoice(powertrain)])
+        return claimed.follows(
+            ("of_market", powertrain),
+            lambda: precedence.of_market(claimed.claims, powertrain, self._publishers),
+        )
 
     def is_own(self, market: str, powertrain: PowertrainChoice | Powertrain) -> bool:
         """Whether a market's makers are told by their own figures only."""
@@ -555,16 +568,21 @@ class _Claims:
 
         def work_out() -> Records:
             return records(
-                self.of(market, powertrain).records,
+                self._ever(market, powertrain).records,
                 by=by,
                 entities=entities,
-                all_cars=self.of(market, PowertrainChoice.ALL).records if has_caps else None,
+                all_cars=self._ever(market, PowertrainChoice.ALL).records if has_caps else None,
                 members=members,
             )
 
-        # Who belongs to a group is not told by the claims.
-        what = ("records", powertrain, by, tuple(entities))
-        stated = work_out() if members else self._follows(market, what, work_out)
+        if self._chosen_here is not None or market not in self._markets:
+            stated = work_out()
+        else:
+            claimed = self._markets[market]
+            # Who belongs to a group is not told by the claims.
+            what = ("records", powertrain, by, tuple(entities))
+            ever = claimed.at_all_times(()).follows(what, work_out) if members is None else work_out()
+            stated = ever.at(claimed.asked.in_time(ever.start))
         return panel(stated, grain=selection.grain.value, window=_window(selection))
 
     def ranks(self, claims: Claims) -> list[int]:

@@ -44,7 +44,8 @@ class Memory:
     @property
     def held(self) -> int:
         """How many bytes are held."""
-        return self._held
+        with self._lock:
+            return self._held
 
     def recall(self, question: Hashable, ask: Callable[[], Said]) -> Said:
         """The answer to a question; `ask` gives it where it is not remembered, and what it raises is not kept."""

@@ -265,13 +265,14 @@ class Asked:
 
     def of(self, told: Told) -> Bools:
         """Which of the claims those are."""
-        claims = told.claims
-        rows = told.stood(self.as_of) & self._about(claims)
-        if self.first is not None:
-            rows &= claims.month >= self.first
+        return told.stood(self.as_of) & self._about(told.claims) & self.in_time(told.claims.month)
+
+    def in_time(self, month: Ints) -> Bools:
+        """Which months are asked for."""
+        rows = np.ones(len(month), dtype=np.bool_) if self.first is None else month >= self.first
         if self.last is not None:
-            rows &= (claims.month <= self.last) | (claims.month >= self.newest)
-        return rows
+            rows &= (month <= self.last) | (month >= self.newest)
+        return np.asarray(rows)
 
     def _about(self, claims: Claims) -> Bools:
         return claims.basis.among(self.bases) & claims.powertrain.among(self.powertrains)
@@ -297,6 +298,11 @@ class MarketClaims:
         """The claims, series by series."""
         return self.told.claims[self.asked.of(self.told)]
 
+    def at_all_times(self, powertrains: Sequence[str]) -> MarketClaims:
+        """The claims about some powertrains in whatever months."""
+        asked = replace(self.asked, powertrains=tuple(sorted(powertrains)), first=None, last=None, newest=0)
+        return replace(self, asked=asked)
+
     def follows(self, what: Hashable, work_out: Callable[[], Followed]) -> Followed:
         """What follows from these claims alone: worked out once, and remembered for as long as they are."""
         if self.identity is None:
@@ -308,8 +314,10 @@ class MarketClaims:
         """The sources that have a claim, each with the day since 1970-01-01 on which its latest became known."""
 
         def work_out() -> Mapping[str, int]:
-            days = self.claims.known_from
-            return MappingProxyType({slug: int(days[rows].max()) for slug, rows in self.claims.source.rows().items()})
+            source = self.claims.source
+            days = np.full(len(source.listed), -1, dtype=np.int64)
+            np.maximum.at(days, source.codes, self.claims.known_from)
+            return MappingProxyType({source.listed[n]: int(days[n]) for n in np.flatnonzero(days >= 0).tolist()})
 
         return self.follows("latest", work_out)
 
@@ -326,6 +334,8 @@ class Dataset:
     citations: tuple[Citation, ...]
     as_of: date | None
     remarks: Mapping[int, str]
+    publishers: tuple[Citation, ...] = ()
+    """Every source there is, for its rank; as known on no day."""
 
     @cached_property
     def claims(self) -> Claims:
@@ -395,6 +405,7 @@ def sales_figures(
         citations=_citations(connection, files, [each.latest for each in found.values()], as_of=as_of),
         as_of=as_of,
         remarks={n: remark for market in found for n, remark in of[market].remarks.items()},
+        publishers=tuple(_sources(connection).sources.values()),
     )
 
 
@@ -754,6 +765,34 @@ def _published(
             )
         )
     return {code: frozenset(of) for code, of in of_market.items()}
+
+
+def grains(
+    connection: Connection,
+    *,
+    markets: Sequence[str],
+    basis: str,
+    powertrains: Sequence[str],
+    scope: VehicleScope = VehicleScope.PASSENGER_CAR,
+) -> dict[str, frozenset[Grain]]:
+    """For each market the lengths of the periods in which the cars of the powertrains were ever stated on a basis."""
+
+    def ask(missing: Sequence[str]) -> Mapping[str, frozenset[tuple[str, str, Grain]]]:
+        rows = connection.execute(
+            select(series.c.market, series.c.basis, series.c.powertrain, series.c.grain)
+            .where(series.c.market.in_(missing), series.c.vehicle_scope == scope)
+            .distinct()
+        )
+        found: dict[str, set[tuple[str, str, Grain]]] = {code: set() for code in missing}
+        for code, stated_basis, powertrain, grain in rows.tuples():
+            found[code].add((str(stated_basis), str(powertrain), Grain(grain)))
+        return {code: frozenset(of) for code, of in found.items()}
+
+    stated = each_remembered(connection, {code: (grains, code, scope) for code in markets}, ask)
+    return {
+        code: frozenset(grain for on, powertrain, grain in of if on == basis and powertrain in powertrains)
+        for code, of in stated.items()
+    }
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from dashboard.charts.market_words import (
 )
 from dashboard.charts.penetration import unanswering
 from dashboard.comparability import check_names
+from dashboard.precedence import PUBLISHED_AS
 from dashboard.sales_lines import (
     Line,
     MarketFigures,
@@ -357,8 +358,15 @@ def _map(connection: Connection, selection: Selection, nouns: Nouns, *, today: d
     tiles: list[Tile] = []
     end = selection.until or selection.as_of or today
     in_grains = [_in_grain(asked, left, grain, end=end) for grain in Grain if grain.months >= selection.grain.months]
-    for in_grain in in_grains if left else []:
-        figures = figures_if_any(connection, replace(in_grain, market=tuple(left)), measures=MEASURES) if left else None
+    stated = queries.grains(
+        connection, markets=left, basis=asked.basis.value, powertrains=PUBLISHED_AS[asked.powertrain]
+    )
+    for in_grain in in_grains:
+        # A period is never filled by longer ones.
+        fitting = tuple(code for code in left if any(of.months <= in_grain.grain.months for of in stated[code]))
+        if not fitting:
+            continue
+        figures = figures_if_any(connection, replace(in_grain, market=fitting), measures=MEASURES)
         if figures is None:
             continue
         found = list(_tiles(figures, nouns))
@@ -554,7 +562,7 @@ def draw(reading: Reading, look: Look) -> Figure:
         middle = (left + 0.5, top + 0.5)
         if tile is None:
             shapes.append(_box(left, top, fill="rgba(0,0,0,0)", edge=ink.grid))
-            words.append(_Word(*middle, text=_printed(code), colour=ink.quiet))
+            words.append(_Word(*middle, text=_printed(code, grid), colour=ink.quiet))
             points.append(_nothing(code, middle, shown, size=min(grid.tile_px)))
             continue
         fill, text = SHADES[look.theme][bisect_right(steps, tile.value)]
@@ -584,8 +592,13 @@ def draw(reading: Reading, look: Look) -> Figure:
     return {"data": [_writing([*words, *labels], grid), *points], "layout": layout}
 
 
-def _printed(code: str) -> str:
-    return f"<b>{code.title() if len(code) > 2 else code}</b>"
+def _printed(code: str, grid: _Grid) -> str:
+    """A market's code, in smaller type where its tile is too narrow for it."""
+    name = code.title() if len(code) > 2 else code
+    room, wide = grid.tile_px[0] * 0.9, style.text_width(name, grid.font_px, bold=True)
+    if wide <= room:
+        return f"<b>{name}</b>"
+    return f'<span style="font-size:{grid.font_px * room / wide:.1f}px"><b>{name}</b></span>'
 
 
 def _box(left: float, top: float, *, fill: str, edge: str, dash: str = "solid", size: Place = (1, 1)) -> dict[str, Any]:
@@ -611,7 +624,7 @@ def _text(tile: Tile, grid: _Grid, *, other: bool) -> str:
         value = f"{'≥' if value.startswith('≥') else ''}{tile.value / 1000:,.0f}k"
     if style.text_width(value, grid.font_px) > grid.tile_px[0] * 0.96:
         value = value.removesuffix("\u2009%")
-    lines = [_printed(tile.code), value]
+    lines = [_printed(tile.code, grid), value]
     if grid.lines == 3:
         small = _brief_period(tile) if other else _brief_change(tile.change)
         lines += [f'<span style="font-size:{round(grid.font_px * 0.88, 1)}px">{small}</span>'] if small else []

@@ -502,7 +502,7 @@ def _dots(found: Revisions) -> list[_Dot]:
     """The cells that were changed in any way, as dots."""
     dots = []
     cells = found.cells
-    touched = cells["last"].isna() | cells["is_revised"] | cells["is_late"] | (cells["renamed"] != "")
+    cells = cells[cells["last"].isna() | cells["is_revised"] | cells["is_late"] | (cells["renamed"] != "")]
     names = [
         "maker",
         "model",
@@ -516,7 +516,7 @@ def _dots(found: Revisions) -> list[_Dot]:
         "is_revised",
         "is_late",
     ]
-    columns = [cells.loc[touched, name].to_numpy(dtype=object).tolist() for name in names]
+    columns = (cells[name].to_numpy(dtype=object).tolist() for name in names)
     for values in zip(*columns, strict=True):
         cell = dict(zip(names, values, strict=True))
         vanished, relative = isnan(cell["last"]), cell["relative"]

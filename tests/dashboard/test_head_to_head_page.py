@@ -16,6 +16,7 @@ from dashboard.charts.duel_models import DUEL_MODELS
 from dashboard.pages import PAGES, card
 from dashboard.pages.card import Answer
 from dashboard.pages.head_to_head import HEAD_TO_HEAD
+from dashboard.pages.market import MARKET
 from dashboard.pages.page import Site
 
 TODAY = date(2026, 7, 24)
@@ -68,6 +69,21 @@ def test_emptying_the_market_leads_back_to_the_headlines(site: Site) -> None:
     reply = card.answer(site, HEAD_TO_HEAD, DUEL_LINES, query)
     assert reply.selection == DUEL_LINES.defaults
     assert edited(site, "market=DE&basis=registration", basis="reported").startswith("market=WORLD&basis=reported")
+
+
+def test_emptying_the_market_leaves_each_duel_its_own_markets(site: Site) -> None:
+    assert edited(site, "market=DE&basis=registration", market=[]) == ""
+    kept = edited(site, "market=DE&basis=registration&makers=bmw,tesla&window=ttm", market=[])
+    assert kept == "makers=bmw,tesla&window=ttm"
+    for chart in (DUEL_MARKETS, DUEL_MODELS):
+        assert card.answer(site, HEAD_TO_HEAD, chart, kept).reading is not None
+
+
+def test_emptying_the_market_elsewhere_keeps_what_is_counted(site: Site) -> None:
+    query, chart = "market=CN&basis=wholesale&window=ttm", MARKET.charts[0]
+    shown = controls.values(card.answer(site, MARKET, chart, query).selection)
+    shown = {name: shown[name] for name in MARKET.controls} | {"market": []}
+    assert card.answer(site, MARKET, chart, query, shown=shown).query == "basis=wholesale&window=ttm"
 
 
 @pytest.mark.parametrize(

@@ -391,3 +391,13 @@ def test_only_markets_on_the_map_are_waited_for(empty_engine: Engine) -> None:
         reading = MARKET_MAP.load(connection, selection, today=date(2026, 12, 1))
     assert set(tiles(reading)) == {"DE"}
     assert reading.badge.reason.startswith("Newer figures of Germany were due")
+
+
+def test_a_code_is_never_wider_than_its_tile(empty_engine: Engine) -> None:
+    fill_totals(empty_engine, WORLD)
+    figure = drawn(read(empty_engine), NARROW)
+    (name,) = (text for text in figure["data"][0]["text"] if "Europe</b>" in text)
+    size = float(name.split("font-size:")[1].split("px")[0])
+    left, right = figure["layout"]["xaxis"]["range"]
+    assert text_width("Europe", size, bold=True) < 330 / (right - left), "330 pixels are for all columns"
+    assert any(text.startswith("<b>DE</b>") for text in figure["data"][0]["text"]), "a short one is as large as ever"

@@ -109,6 +109,14 @@ def test_a_maker_that_is_not_named_has_at_most_and_not_at_least_nothing(empty_en
     ), "a maker that is not named is no smaller maker with nothing"
 
 
+def test_a_share_whose_ends_differ_in_print_is_a_lower_one(empty_engine: Engine) -> None:
+    # One car in a thousand has no name: BYD could have it.
+    fill(empty_engine, {"CN": {"2026-01": {"BYD|Seal": 500, "Tesla|Model Y": 499, "other": 1}}})
+    assert read(empty_engine, "market=CN&makers=byd").title.startswith("BYD has at least 50.0 %")
+    fill(empty_engine, {"DE": {"2026-01": {"BYD|Seal": 50_000, "Tesla|Model Y": 49_999, "other": 1}}})
+    assert read(empty_engine, "market=DE&makers=byd").title.startswith("BYD has 50.0 %"), "rounding hides the rest"
+
+
 @pytest.mark.parametrize(
     ("before", "now"),
     [
