@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import date
+from datetime import UTC, date, datetime
 from importlib import import_module
 from threading import Condition, Thread
 from time import sleep
@@ -142,7 +142,7 @@ def _begin_ahead(engine: Engine, idle: Idle) -> None:
 def _read_projection(engine: Engine) -> None:
     with suppress(Refusal, StoreError), explained(engine), engine.connect() as connection:
         for chart in PROJECTION.charts:
-            chart.load(connection, chart.defaults, today=date.today())
+            chart.load(connection, chart.defaults, today=datetime.now(UTC).date())
 
 
 def _ahead(engine: Engine, idle: Idle) -> None:
