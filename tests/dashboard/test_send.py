@@ -1,4 +1,4 @@
-"""Sending a report: to a real mail server and a real HTTP server on this machine, once a week, without telling secrets."""
+"""Sending a report to a real mail server and a real HTTP server on this machine: once a week, and no secret told."""
 
 from __future__ import annotations
 
@@ -120,29 +120,41 @@ class Postbox:
 def mail_server(postbox: Postbox, **options: Any) -> Iterator[None]:
     """A mail server in a thread of its own, at `postbox.port`."""
     is_up, loop = Event(), asyncio.new_event_loop()
+    is_over = asyncio.Event()
+    sessions: list[SMTP] = []
+
+    def session() -> SMTP:
+        sessions.append(SMTP(postbox, loop=loop, **options))
+        return sessions[-1]
 
     async def serve() -> None:
-        server = await loop.create_server(lambda: SMTP(postbox, loop=loop, **options), "127.0.0.1", 0)
+        server = await loop.create_server(session, "127.0.0.1", 0)
         postbox.port = server.sockets[0].getsockname()[1]
         is_up.set()
+        await is_over.wait()
+        server.close()
+        for each in sessions:
+            if each.transport:
+                each.transport.abort()
+        others = asyncio.all_tasks(loop) - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)
 
     def run() -> None:
         loop.run_until_complete(serve())
-        loop.run_forever()
-        for task in (tasks := asyncio.all_tasks(loop)):
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
 
-    thread = Thread(target=run)
+    thread = Thread(target=run, daemon=True)
     thread.start()
     assert is_up.wait(10)
     try:
         yield
     finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
+        loop.call_soon_threadsafe(is_over.set)
+        thread.join(10)
+        assert not thread.is_alive()
 
 
 def mail_to(postbox: Postbox, **changes: Any) -> Mail:
@@ -285,21 +297,9 @@ def certificate(tmp_path: Path) -> Path:
     if not OPENSSL:
         pytest.skip("needs openssl")
     path = tmp_path / "localhost.pem"
-    subprocess.run(
-        [OPENSSL, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-        + [
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost",
-            "-keyout",
-            path,
-            "-out",
-            tmp_path / "c",
-        ],
-        check=True,
-        capture_output=True,
-    )
+    asked = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", path, "-out", tmp_path / "c"]
+    subprocess.run([OPENSSL, *asked.split(), *names], check=True, capture_output=True)
     path.write_bytes(path.read_bytes() + (tmp_path / "c").read_bytes())
     return path
 
@@ -323,26 +323,32 @@ def test_a_login_goes_over_a_verified_encrypted_connection(
 
 def test_a_server_whose_certificate_nobody_signed_is_told_no_password(folder: Path, certificate: Path) -> None:
     postbox = Postbox()
-    with mail_server(postbox, **encrypted(certificate, postbox)):
-        with pytest.raises(SendError, match="certificate is refused: self-signed"):
-            send_at_once(folder, mail_to(postbox, tls="starttls", user="ev", password=PASSWORD))
+    with (
+        mail_server(postbox, **encrypted(certificate, postbox)),
+        pytest.raises(SendError, match="certificate is refused: self-signed"),
+    ):
+        send_at_once(folder, mail_to(postbox, tls="starttls", user="ev", password=PASSWORD))
     assert postbox.logins == []
     assert postbox.mails == []
 
 
 def test_a_server_without_encryption_is_told_no_password(folder: Path) -> None:
     postbox = Postbox()
-    with mail_server(postbox, authenticator=postbox.login, auth_require_tls=False):
-        with pytest.raises(SendError, match="cannot do what is asked: STARTTLS"):
-            send_at_once(folder, mail_to(postbox, tls="starttls", user="ev", password=PASSWORD))
+    with (
+        mail_server(postbox, authenticator=postbox.login, auth_require_tls=False),
+        pytest.raises(SendError, match="cannot do what is asked: STARTTLS"),
+    ):
+        send_at_once(folder, mail_to(postbox, tls="starttls", user="ev", password=PASSWORD))
     assert postbox.logins == []
 
 
 def test_a_refused_login_names_the_settings_and_not_the_password(folder: Path) -> None:
     postbox = Postbox()
-    with mail_server(postbox, authenticator=postbox.login, auth_require_tls=False):
-        with pytest.raises(SendError, match=r"refused the login \(535\): see SMTP_USER and SMTP_PASSWORD") as failed:
-            send_at_once(folder, mail_to(postbox, user="ev", password="wrong-200"))
+    with (
+        mail_server(postbox, authenticator=postbox.login, auth_require_tls=False),
+        pytest.raises(SendError, match=r"refused the login \(535\): see SMTP_USER and SMTP_PASSWORD") as failed,
+    ):
+        send_at_once(folder, mail_to(postbox, user="ev", password="wrong-200"))
     assert "wrong-200" not in str(failed.value)
     assert postbox.logins[0] == b"wrong-200"
 
@@ -452,7 +458,7 @@ def test_a_week_goes_out_once_unless_asked_for_again(folder: Path) -> None:
 def test_what_failed_is_sent_by_the_next_call_and_nothing_twice(folder: Path) -> None:
     postbox, hook = Postbox(answers=["554 no"]), Hook()
     with mail_server(postbox), http_server(hook):
-        with pytest.raises(SendError, match="mail: the mail server answered 554$"):
+        with pytest.raises(SendError, match=r"mail: the mail server answered 554$"):
             send_at_once(folder, mail_to(postbox), Webhook(hook.url))
         told, _ = send_at_once(folder, mail_to(postbox), Webhook(hook.url))
     assert (len(postbox.mails), len(hook.posted)) == (1, 1)
