@@ -20,6 +20,7 @@ from markupsafe import escape
 from dashboard import downloads, plotly_bundle
 from dashboard.downloads import Problem
 from dashboard.pages import PAGES, board
+from dashboard.pages.market import MARKET
 from dashboard.pages.page import PRODUCT, Page, Site, framed, look_name
 from db import queries
 from db.schema import SCHEMA_VERSION
@@ -165,8 +166,8 @@ def _add_routes(server: Flask, site: Site, pages: Sequence[Page]) -> None:
         if rule == "/<path:path>" and not _page_at(request.path, pages):
             return _not_found(pages)
         if request.path == "/" and (request.query_string or not _page_at("/", pages)):
-            # A selection is about charts: it opens the first page that has some.
-            page = next(page for page in pages if page.charts)
+            # A selection is about a market's charts, and links have opened that page since there were pages.
+            page = MARKET if MARKET in pages else next(page for page in pages if page.charts)
             return redirect(page.link(request.query_string.decode("latin-1"), page.charts[0]))
         return None
 

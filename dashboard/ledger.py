@@ -24,6 +24,7 @@ from dashboard.selection import Selection
 from db import Connection, changes
 from db.changes import CELL, FirstRead, Overdue, Total
 from db.claims import GRAIN_MONTHS, STANDING, Bools, Floats, Ints
+from db.memory import remembered
 from db.vocabulary import ALL, OTHER, AttachBasis, Powertrain, States, VehicleScope, Word
 
 HEADLINE_MAKERS: Final = ("byd", "tesla")
@@ -129,6 +130,20 @@ def between(
     Of a selection count the markets, makers, models and, for figures of periods, the range from `since` to `until`.
     """
     on = on or until
+    chosen = replace(
+        EVERYTHING,
+        market=selection.market,
+        makers=selection.makers,
+        models=selection.models,
+        since=selection.since,
+        until=selection.until,
+    )
+    return remembered(
+        connection, (between, after, until, on, chosen), lambda: _between(connection, after, until, on, chosen)
+    )
+
+
+def _between(connection: Connection, after: date, until: date, on: date, selection: Selection) -> Ledger:
     told = changes.reach(connection, day=until)
     sizes = Sizes.of(changes.totals(connection, makers=HEADLINE_MAKERS, day=until), until=until)
     touched = changes.touched_figures(connection, after=after, until=until)
@@ -262,7 +277,8 @@ def _sums(values: Any, groups: Ints) -> Floats:
     """By row the sum of its group; what is missing counts nothing."""
     if not len(groups):
         return np.zeros(0)
-    return np.bincount(groups, weights=np.nan_to_num(np.asarray(values, dtype=np.float64)))[groups]
+    sums = np.bincount(groups, weights=np.nan_to_num(np.asarray(values, dtype=np.float64))).astype(np.float64)
+    return np.asarray(sums[groups])
 
 
 def _any(rows: Any, groups: Ints) -> Bools:
@@ -283,7 +299,7 @@ def _under_one_name(touched: pd.DataFrame, *, end: int) -> pd.DataFrame:
     opens = cell * _DAYS + frame["known_from"].to_numpy()
     closes = cell * _DAYS + frame["known_to"].to_numpy()
     is_closed = (frame["known_to"] < STANDING).to_numpy()
-    # Only a cell that goes without a successor can have gone to another name, and only one without a predecessor took it.
+    # Only a cell that goes without a successor can have gone to another name, and one without a predecessor taken it.
     lost, gained = is_closed & ~np.isin(closes, opens), ~np.isin(opens, closes[is_closed])
     of_names = has_names.to_numpy() & (lost | gained)
     if not (of_names & lost).any() or not (of_names & gained).any():
@@ -309,7 +325,7 @@ _DAYS: Final = 10_000_000
 def _by_cell(frame: pd.DataFrame, cell: Ints, rows: Bools, *, cells: int) -> dict[str, Any]:
     """What some claims say of each cell: two names that became one are added up. NaN, and zeros, where none says it."""
     of = cell[rows]
-    value = np.bincount(of, weights=frame["value"].to_numpy()[rows], minlength=cells)
+    value = np.bincount(of, weights=frame["value"].to_numpy()[rows], minlength=cells).astype(np.float64)
     value[np.bincount(of, minlength=cells) == 0] = np.nan
     found: dict[str, Any] = {"value": value, "earlier": np.full(cells, np.nan)}
     found["earlier"][of] = frame["earlier"].to_numpy()[rows]
@@ -472,14 +488,13 @@ def _figure_entries(
     entry = _groups(frame, ["kind", "source", "market", "table", "grain", "when", "whose"])
     moved, weights = _weights(frame.assign(entry=entry), sizes)
     # The lead of each entry: by basis and powertrain, what is stated as a whole before its parts, the largest first.
-    order = np.lexsort(
-        [-frame["size"], -frame["level"], frame["by_powertrain"], ~frame["is_car"], frame["by_basis"], entry]
-    )
+    ranks = (-frame["size"], -frame["level"], frame["by_powertrain"], ~frame["is_car"], frame["by_basis"])
+    order = np.lexsort([*(rank.to_numpy() for rank in ranks), entry])
     _, opening = np.unique(entry[order], return_index=True)
     places = np.split(order, opening[1:])
     leads = _rows(frame.iloc[order[opening]])
     since = np.maximum.reduceat(frame["since"].to_numpy()[order], opening)
-    steps = _steps_back([lead if lead["kind"] == Kind.NEW.value else None for lead in leads])
+    steps = _steps_back(leads)
     found = []
     for number, lead in enumerate(leads):
         told = Entry(
@@ -509,16 +524,16 @@ def _figure_entries(
     return found
 
 
-def _steps_back(leads: Sequence[Mapping[str, Any] | None]) -> list[int]:
+def _steps_back(leads: Sequence[Mapping[str, Any]]) -> list[int]:
     """By lead of a new period how many newer ones came with it: where several came at once, the newest is the news."""
+    key = ("source", "market", "table", "grain", "whose")
     months: dict[tuple[Any, ...], set[int]] = {}
-    keys = [lead and tuple(lead[name] for name in ("source", "market", "table", "grain", "whose")) for lead in leads]
-    for key, lead in zip(keys, leads, strict=True):
-        if key and lead:
-            months.setdefault(key, set()).add(lead["month"])
+    for lead in leads:
+        if lead["when"]:
+            months.setdefault(tuple(lead[name] for name in key), set()).add(lead["month"])
     return [
-        sum(month > lead["month"] for month in months[key]) if key and lead else 0
-        for key, lead in zip(keys, leads, strict=True)
+        sum(month > lead["month"] for month in months[tuple(lead[name] for name in key)]) if lead["when"] else 0
+        for lead in leads
     ]
 
 
@@ -533,7 +548,7 @@ def _stated(value: float) -> float | None:
 
 def _months(figures: pd.DataFrame) -> Ints:
     """By row the length of its period in months."""
-    return figures["grain"].map(GRAIN_MONTHS).to_numpy(dtype=np.int64)
+    return np.asarray(figures["grain"].map(GRAIN_MONTHS).to_numpy(dtype=np.int64))
 
 
 def _counted(figures: pd.DataFrame, sizes: Sizes, *, until: date) -> pd.DataFrame:
@@ -556,7 +571,8 @@ def _counted(figures: pd.DataFrame, sizes: Sizes, *, until: date) -> pd.DataFram
 
 
 def _place(words: pd.Series[Any], order: Sequence[str]) -> Ints:
-    return words.map(lambda word: order.index(word) if word in order else len(order)).to_numpy(dtype=np.int64)
+    place = words.map(lambda word: order.index(word) if word in order else len(order))
+    return np.asarray(place.to_numpy(dtype=np.int64))
 
 
 def _weights(frame: pd.DataFrame, sizes: Sizes) -> tuple[Floats, Floats]:

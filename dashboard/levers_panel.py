@@ -193,15 +193,10 @@ def chosen(query: str, *, defaults: Selection) -> Selection:
         return defaults
 
 
-def values(selection: Selection) -> dict[str, str | None]:
+def values(selection: Selection) -> dict[str, str]:
     """What each control shows: the moved value, or nothing."""
     moved = dict(selection.levers)
-    return {
-        name: moved.get(name, None if kind.words else "")
-        for kinds in GROUPS.values()
-        for kind in kinds
-        for name in kind.names
-    }
+    return {name: moved.get(name, "") for name in CONTROLS}
 
 
 # Where levers stand
@@ -400,13 +395,14 @@ def _field(kind: Kind, standing: Standing, query: str) -> Component:
     if region and kind.lever in ("price", "one_off"):
         label += f", {CURRENCY[region]}"
     if kind.words:
-        control: Component = dcc.Dropdown(
-            options=[{"value": word, "label": word.replace("_", " ")} for word in kind.words],
-            value=standing.moved or None,
-            clearable=True,
-            searchable=False,
-            placeholder="as in the scenario",
-            optionHeight=32,
+        control: Component = dcc.RadioItems(
+            options=[
+                {"value": "", "label": "As in the scenario"},
+                *({"value": word, "label": word.replace("_", " ").capitalize()} for word in kind.words),
+            ],
+            value=standing.moved,
+            inline=True,
+            className="segments",
             id=control_id(standing.name),
         )
     else:

@@ -220,7 +220,8 @@ def _registrations(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     key = ["market", "period_start", "grain"]
     whole = frame[frame["model"] == ALL].sort_values("powertrain", key=lambda of: of != Powertrain.BEV, kind="stable")
     parts = frame[(frame["model"] != ALL) & (frame["powertrain"] == Powertrain.BEV)]
-    summed = parts.groupby([*key, "rank"], as_index=False)["units"].sum().sort_values("rank", kind="stable")
+    summed = pd.DataFrame(parts.groupby([*key, "rank"], as_index=False)["units"].sum())
+    summed = summed.sort_values("rank", kind="stable")
     chosen = pd.concat([whole[[*key, "units"]], summed]).drop_duplicates(key)
     named_only = sorted(set(summed["market"]) - set(whole["market"]))
     return chosen, tuple(named_only)

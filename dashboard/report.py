@@ -110,7 +110,7 @@ def make(
             checksums = {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
             manifest = report_pages.manifest(told, pages, left_out, snapshots=snapshots, checksums=checksums)
             (folder / "report.json").write_text(manifest, encoding="utf-8")
-            _put_in_place(folder, out / week)
+            put_in_place(folder, out / week)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ReportError(f"{out}: the report cannot be written ({reason}); nothing was changed") from error
@@ -210,7 +210,7 @@ def _unfinished(out: Path, week: str) -> Iterator[Path]:
                 out.rmdir()
 
 
-def _put_in_place(made: Path, target: Path) -> None:
+def put_in_place(made: Path, target: Path) -> None:
     """Move a finished folder to its name; the one that was there goes once the new one stands.
 
     Another process may do the same at the same time: the last one stays.

@@ -323,11 +323,11 @@ def digest(week: Week, pages: Sequence[Page]) -> Digest:
     bottom = A4[1] - 60 - len(lines) * 24 * 1.35
     written += [_Text(line, 24, bottom + n * 24 * 1.35, is_quiet=True) for n, line in enumerate(lines)]
     first = round(top) + _GAP
-    columns, cell = _cell(len(on_digest(pages)), wide=wide, high=round(bottom) - first)
+    columns, cell = cells(len(on_digest(pages)), wide=wide, high=round(bottom) - first)
     return Digest(paper=_paper(written), cell=cell, columns=columns, top=first)
 
 
-def _cell(count: int, *, wide: int, high: int) -> tuple[int, Look]:
+def cells(count: int, *, wide: int, high: int) -> tuple[int, Look]:
     """The number of columns, and the look of each of `count` charts, that leave the type largest in so many dots."""
     looks = []
     for columns in range(2, 7):

@@ -190,12 +190,14 @@ def _addresses(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
     """The addresses in a setting, with the names before them."""
     text = environment.get(name, "").strip()
     found = []
+    if not text.isprintable():
+        raise SendError(f"{name} holds what is no address such as ann@example.org")
     for shown, address in getaddresses([text]):
         try:
             found.append(str(Address(display_name=shown, addr_spec=address)))
         except (ValueError, HeaderParseError, IndexError) as error:
             raise SendError(f"{name} holds what is no address such as ann@example.org") from error
-        if "@" not in address or not found[-1].isprintable():
+        if "@" not in address:
             raise SendError(f"{name} holds what is no address such as ann@example.org")
     if not found:
         raise SendError(f"{name} is empty: set it to an address such as ann@example.org")
@@ -321,9 +323,10 @@ class Webhook:
         """Post the report's JSON."""
         try:
             answer = httpx.post(self.url, json=notice(report), timeout=TIMEOUT_SECONDS)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             # Its text can hold the address.
-            raise _Unsent(f"the webhook cannot be reached ({type(error).__name__})", is_passing=True) from None
+            is_passing = isinstance(error, httpx.TransportError)
+            raise _Unsent(f"the webhook cannot be reached ({type(error).__name__})", is_passing=is_passing) from None
         if not answer.is_success:
             is_passing = answer.status_code in (408, 425, 429) or answer.is_server_error
             raise _Unsent(f"the webhook answered {answer.status_code}", is_passing=is_passing)

@@ -119,19 +119,20 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
 
 def days(connection: Connection, selection: Selection, *, today: date) -> tuple[date, date]:
     """The earlier and the later day of a selection's ledger; raises as `load` does."""
-    until = selection.as_of or changes.latest_day(connection, until=today)
-    first = changes.first_day(connection)
-    if until is None or first is None:
-        raise NotPublished("nothing is loaded; run 'python -m etl load'")
+    latest = changes.latest_day(connection, until=selection.as_of or today)
+    if latest is None:
+        first = changes.first_day(connection)
+        if first is None:
+            raise NotPublished("nothing is loaded; run 'python -m etl load'")
+        raise NotPublished(
+            f"nothing was known on {selection.as_of or today}; the first day on which anything was is {first}",
+            nearest=replace(selection, as_of=first, date=None),
+        )
+    until = selection.as_of or latest
     after = selection.date or until - ledger.WEEK
     if after >= until:
         raise InvalidSelection(
             f"date={after} is the day from which changes are told, and is to be before as_of={until}", name="date"
-        )
-    if until < first:
-        raise NotPublished(
-            f"nothing was known on {until}; the first day on which anything was is {first}",
-            nearest=replace(selection, as_of=first, date=None),
         )
     return after, until
 
@@ -570,7 +571,6 @@ def rows(reading: Reading) -> pd.DataFrame:
 def _placed_rows(changed: Changed) -> pd.DataFrame:
     """The rows of the download, with the place of each in the ledger's frames; -1 for what is in none."""
     found, names = changed.ledger, changed.names
-    parts = [_figure_rows(found, names).assign(place=range(len(found.figures)))]
     told: list[dict[str, Any]] = []
     for entry in found.entries:
         if entry.kind in (Kind.OVERDUE, Kind.FIRST_READ):
@@ -578,17 +578,16 @@ def _placed_rows(changed: Changed) -> pd.DataFrame:
         elif entry.table in found.records:
             frame = found.records[entry.table]
             told += [_record_row(frame.iloc[n], entry, names) | {"place": n} for n in entry.changes]
-    parts.append(pd.DataFrame(told, columns=[*DOWNLOAD_COLUMNS, *OWN_COLUMNS, "place"], dtype=object))
-    placed = pd.concat([part.astype(object) for part in parts if len(part)] or parts, ignore_index=True)
-    numbers = ("value", "low", "high", "before", "weight", "figures", "place")
-    placed = pd.DataFrame(
-        {
-            name: placed[name].astype("float64") if name in numbers else placed[name].fillna("").astype(str)
-            for name in (*DOWNLOAD_COLUMNS, *OWN_COLUMNS, "place")
-            if name in placed
-        }
-    ).reindex(columns=[*DOWNLOAD_COLUMNS, *OWN_COLUMNS, "place"], fill_value="")
+    columns = [*DOWNLOAD_COLUMNS, *OWN_COLUMNS, "place"]
+    others = pd.DataFrame(told, columns=columns, dtype=object)
+    for name in columns:
+        others[name] = others[name].astype("float64") if name in _NUMBERS else others[name].fillna("").astype(str)
+    figures = _figure_rows(found, names).assign(place=np.arange(len(found.figures), dtype=np.float64))
+    placed = pd.concat([part for part in (figures[columns], others) if len(part)] or [others], ignore_index=True)
     return placed.sort_values("weight", ascending=False, kind="stable", ignore_index=True)
+
+
+_NUMBERS = ("value", "low", "high", "before", "weight", "figures", "place")
 
 
 def _figure_rows(found: Ledger, names: Names) -> pd.DataFrame:
@@ -600,33 +599,38 @@ def _figure_rows(found: Ledger, names: Names) -> pd.DataFrame:
     days_of = {number: as_day(number).isoformat() for number in {*frame["since"], *frame["before_since"]}}
     starts = {month: _start(month).isoformat() for month in set(frame["month"])}
     is_share = (frame["table"] == "penetration").to_numpy()
+    words = {
+        name: frame[name].astype(str).astype(object)
+        for name in ("table", "source", "market", "basis", "powertrain", "grain", "maker", "model")
+    }
     return pd.DataFrame(
         {
             "period_start": frame["month"].map(starts),
-            "grain": frame["grain"],
+            "grain": words["grain"],
             "window": "none",
-            "market": frame["market"],
-            "basis": frame["basis"],
-            "powertrain": frame["powertrain"],
-            "of": np.where(is_share, "ALL", frame["powertrain"]),
-            "maker": frame["maker"],
-            "model": frame["model"],
-            "maker_name": frame["maker"].map(lambda slug: who_name(slug, ALL, names)),
-            "model_name": frame["model"].map(lambda slug: names.models.get(slug, slug)),
+            "market": words["market"],
+            "basis": words["basis"],
+            "powertrain": words["powertrain"],
+            "of": np.where(is_share, "ALL", words["powertrain"]),
+            "maker": words["maker"],
+            "model": words["model"],
+            "maker_name": words["maker"].map(lambda slug: who_name(slug, ALL, names)),
+            "model_name": words["model"].map(lambda slug: names.models.get(slug, slug)),
             "measure": np.where(is_share, "share", "units"),
             "value": frame["now"],
             "low": frame["now"],
             "high": frame["now"],
             "unit": np.where(is_share, "fraction", "cars"),
             "flags": frame["kind"],
-            "source": frame["source"],
+            "source": words["source"],
             "known_from": frame["since"].map(days_of),
             "kind": frame["kind"],
-            "table": frame["table"],
+            "table": words["table"],
             "before": frame["before"],
             "before_known_from": frame["before_since"].map(days_of).where(frame["before"].notna(), ""),
             "weight": weight,
-            "figures": 1,
+            "figures": 1.0,
+            **dict.fromkeys(("about", "said", "said_before", "url"), ""),
         }
     )
 

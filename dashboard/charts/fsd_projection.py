@@ -117,7 +117,7 @@ def _others(asked: Asked, draws: Numbers) -> tuple[Other, ...]:
 
     They are simulated on some of the draws, and set against the asked one on the same.
     """
-    few = asked.reach(asked.world)
+    few = draws[: projected.FEW]
     own, own_few = np.median(draws, axis=0), np.median(few, axis=0)
     taken = {asked.world.levers, *([asked.compared.levers] if asked.compared else [])}
     found = []

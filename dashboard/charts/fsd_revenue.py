@@ -258,7 +258,8 @@ def _difference(found: Revenue, beside: Sums) -> str:
     said = f"{money(abs(middle))} {more} (80 %: {_span(low, high)})"
     return shortest(
         f"{asked.where}: {asked.world.name} brings {said} than {asked.compared.name} {span}",
-        f"{asked.where}: {asked.world.name} brings {said} {span}",
+        f"{asked.where}: {said} than {asked.compared.name} {span}",
+        f"{asked.where}: {said} than {asked.compared.name}",
         f"{asked.where}: {said} {span}",
     )
 

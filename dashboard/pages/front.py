@@ -9,10 +9,13 @@ from dash import html
 from dash.development.base_component import Component
 
 from dashboard.controls import aria
+from dashboard.pages.fsd import FSD
 from dashboard.pages.head_to_head import HEAD_TO_HEAD
 from dashboard.pages.market import MARKET
 from dashboard.pages.page import Page, Site
 from dashboard.pages.prices import PRICES
+from dashboard.pages.projection import PROJECTION
+from dashboard.pages.this_week import THIS_WEEK
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,9 @@ class Preset:
         """The address of the chart with the selection."""
         return self.page.link(self.query, next(chart for chart in self.page.charts if chart.slug == self.chart))
 
+
+_ROUTES = "until=2030-12&attach_basis=fleet_attach&region=cn&compare=local&scenario=both"
+"""China's routes for the training data side by side, to 2030."""
 
 PRESETS = (
     Preset(
@@ -143,6 +149,55 @@ PRESETS = (
         chart="price-event",
         query="",
         treatment="against makers that did not cut, and months without a cut; an association, no proof",
+    ),
+    Preset(
+        question="What did FSD cost, where and when?",
+        page=FSD,
+        chart="fsd-price",
+        query="",
+        treatment="purchase and month apart; the end of purchase in 2026 is an end, no price of zero",
+    ),
+    Preset(
+        question="What share of owners pays for FSD?",
+        page=FSD,
+        chart="fsd-attach-history",
+        query="",
+        treatment="four definitions, a panel each: of new cars, of all delivered, of cars in use, of those that could",
+    ),
+    Preset(
+        question="When could FSD reach ten million?",
+        page=PROJECTION,
+        chart="fsd-projection",
+        query="",
+        treatment="a fan and named scenarios, beside a straight line and what others forecast",
+    ),
+    Preset(
+        question="China to 2030: local data centre, export, or both?",
+        page=PROJECTION,
+        chart="fsd-projection",
+        query=_ROUTES,
+        treatment="the share of cars in use under each data route, as seen today",
+    ),
+    Preset(
+        question="The same as seen in May 2024",
+        page=PROJECTION,
+        chart="fsd-projection",
+        query=f"as_of=2024-05-31&{_ROUTES}",
+        treatment="nothing that was learned later is in it",
+    ),
+    Preset(
+        question="What was trying both routes worth, as seen in May 2024?",
+        page=PROJECTION,
+        chart="fsd-revenue",
+        query="as_of=2024-05-31&region=cn&compare=local&scenario=both",
+        treatment="expected revenue of both less that of the better one, on the same draws; costs are left out",
+    ),
+    Preset(
+        question="What changed since last week, and was it news or a revision?",
+        page=THIS_WEEK,
+        chart="change-ledger",
+        query="",
+        treatment="new, revised, vanished and overdue apart, with the old and the new value",
     ),
 )
 """In the order in which the page lists them."""

@@ -14,23 +14,39 @@ from dashboard.app import create_app
 from dashboard.charts import chart as chart_of
 from dashboard.pages import PAGES
 from dashboard.pages.front import PRESETS, Preset
+from dashboard.pages.projection import PROJECTION
 from dashboard.selection import Selection
+from tests.world import projections
 
 TODAY = date(2026, 7, 24)
 
 
 def test_the_questions_are_there_and_no_two_lead_to_one_place() -> None:
-    assert len(PRESETS) >= 10
+    assert len(PRESETS) >= 20
     assert len({preset.link for preset in PRESETS}) == len(PRESETS)
     assert len({preset.question for preset in PRESETS}) == len(PRESETS)
 
 
-@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.question)
+@pytest.mark.parametrize(
+    "preset", [each for each in PRESETS if each.page is not PROJECTION], ids=lambda each: each.question
+)
 def test_a_question_is_answered_by_figures(bundled_engine: Engine, preset: Preset) -> None:
     chart = chart_of(preset.chart)
     selection = Selection.from_query(preset.query, defaults=chart.defaults)
     with bundled_engine.connect() as connection:
         reading = chart.load(connection, selection, today=TODAY)
+    assert len(chart.rows(reading))
+
+
+@pytest.mark.xdist_group("projection")
+@pytest.mark.parametrize(
+    "preset", [each for each in PRESETS if each.page is PROJECTION], ids=lambda each: each.question
+)
+def test_a_question_about_the_future_is_answered_by_a_projection(fitted: Engine, preset: Preset) -> None:
+    chart = chart_of(preset.chart)
+    selection = Selection.from_query(preset.query, defaults=chart.defaults)
+    with fitted.connect() as connection:
+        reading = chart.load(connection, selection, today=projections.TODAY)
     assert len(chart.rows(reading))
 
 

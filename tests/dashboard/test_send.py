@@ -113,7 +113,7 @@ class Postbox:
 
     def login(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
         self.logins.append(data.password)
-        return AuthResult(success=data.password == PASSWORD.encode())
+        return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
 
 
 @contextmanager
@@ -432,7 +432,9 @@ def test_no_error_tells_the_address_of_a_webhook(folder: Path, caplog: pytest.Lo
         send_at_once(folder, Webhook(hook.url))
     with pytest.raises(SendError, match="cannot be reached") as gone:
         send_at_once(folder, Webhook(hook.url))
-    for error in (refused.value, gone.value):
+    with pytest.raises(SendError, match="cannot be reached") as no_host:
+        send_at_once(folder, Webhook("http://[secret-100"))
+    for error in (refused.value, gone.value, no_host.value):
         assert "secret-100" not in str(error)
     assert "secret-100" not in repr(Webhook(hook.url))
     assert not any("secret-100" in record.getMessage() for record in caplog.records if record.name == "httpx")
@@ -511,7 +513,7 @@ def test_the_settings_come_from_the_environment() -> None:
         (MAIL | {"SMTP_USER": "ev"}, "go together"),
         (MAIL | {"SMTP_USER": "ev", "SMTP_PASSWORD": PASSWORD, "SMTP_TLS": "none"}, "unencrypted"),
         ({"WEBHOOK_URL": "chat.example.org/secret-100"}, "WEBHOOK_URL is no address"),
-        ({"WEBHOOK_URL": "http://[secret-100"}, "WEBHOOK_URL is no address"),
+        ({"WEBHOOK_URL": "https:///secret-100"}, "WEBHOOK_URL is no address"),
     ],
 )
 def test_a_wrong_setting_is_named_without_its_value(environment: dict[str, str], says: str) -> None:
