@@ -1,10 +1,10 @@
-"""`python -m bench`: every benchmark, or those named: load, charts, cards, page, projection."""
+"""`python -m bench`: every benchmark, or those named: load, charts, cards, page, projection, weekly."""
 
 from __future__ import annotations
 
 import sys
 
-from bench import cards, charts, load, page, projection
+from bench import cards, charts, load, page, projection, weekly
 from bench.report import table
 
 BENCHMARKS = {
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "cards": cards.measure,
     "page": page.measure,
     "projection": projection.measure,
+    "weekly": weekly.measure,
 }
 
 

@@ -447,7 +447,7 @@ def outlook(of: Told, levers: Levers, regions: tuple[str, ...]) -> Outlook:
 
 
 def reach(of: Told, levers: Levers, regions: tuple[str, ...]) -> Reach:
-    """How far levers come in an area, on the first `FEW` of the fit's draws; that of all areas is remembered at once."""
+    """How far levers come in an area, on the first `FEW` of the fit's draws; all areas are remembered at once."""
     draws = fit(of).draws
     few = draws.first(min(FEW, len(draws)))
     by_region = _REACHES.get((of.key, str(of.folder), levers), lambda: _reaches(_simulated(of, levers, few)))

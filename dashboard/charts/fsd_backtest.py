@@ -48,9 +48,27 @@ class Backtest:
 def load(connection: Connection, selection: Selection, *, today: date) -> Reading:
     """The back-tests of the record; raises as `projection_words.asked`, `NotYetMade` where they have yet to be made,
     and `NotPublished` where the day knows no two counts or the range holds none."""
-    asked = words.asked(connection, selection, today=today)
-    counts = scoring.counts(asked.told.record)
-    if len(counts) < 2:
+    found = words.answered(lambda each: backtest(words.asked(connection, each, today=today, with_fit=False)), selection)
+    asked = found.asked
+    quarters = [one.quarter for of in found.predictions.values() for one in of]
+    return Reading(
+        selection=selection,
+        title=title(found),
+        subtitle=(
+            "Users as published against the 80 % interval and median of fits at past cuts · World · "
+            f"{words.quarter_text(min(quarters))} to {words.quarter_text(max(quarters))}"
+        ),
+        badge=_badge(asked, scoring.counts(asked.told.record)[-1].quarter),
+        citations=asked.told.citations,
+        notes=notes(found),
+        content=found,
+    )
+
+
+def backtest(asked: Asked) -> Backtest:
+    """The back-tests that are drawn of what is asked."""
+    selection = asked.selection
+    if len(scoring.counts(asked.told.record)) < 2:
         raise NotPublished(
             f"by {asked.day} Tesla had published fewer than two counts of users: nothing to hold a projection against",
             nearest=replace(selection, as_of=None),
@@ -66,18 +84,7 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
     )
     if not any(found.predictions.values()):
         raise NotPublished("no count of users is in the range", nearest=replace(selection, since=None, until=None))
-    return Reading(
-        selection=selection,
-        title=title(found),
-        subtitle=(
-            "Users as published against the 80 % interval and median of fits at past cuts · World · "
-            f"{words.quarter_text(min(one.quarter for one in made))} to {words.quarter_text(counts[-1].quarter)}"
-        ),
-        badge=_badge(asked, counts[-1].quarter),
-        citations=asked.told.citations,
-        notes=notes(found),
-        content=found,
-    )
+    return found
 
 
 def _badge(asked: Asked, last: int) -> Badge:

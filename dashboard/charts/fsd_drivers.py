@@ -54,7 +54,7 @@ class Drivers:
 
 def load(connection: Connection, selection: Selection, *, today: date) -> Reading:
     """The bars of a selection's scenario; raises as `projection_words.asked` and `projected.fit`."""
-    asked = words.asked(connection, selection, today=today)
+    asked = words.answered(lambda each: words.asked(connection, each, today=today), selection)
     bars = projected.drivers(asked.told, asked.world.scenario, OUTCOMES)
     basis = next(basis for basis, each in DEFINITIONS.items() if each is asked.definition)
     revenue, revenue_name = bars[f"{asked.area} subscriptions"], "Subscriptions a year, end of 2030"
@@ -412,7 +412,8 @@ def _bars(
 
 
 def rows(reading: Reading) -> pd.DataFrame:
-    """One row an assumption and outcome: `value` the mean, `low` and `high` what it moves to at its two ends."""
+    """One row an assumption and outcome: `value` the mean, `low` and `high` the range that it moves in, `at_low` and
+    `at_high` what it moves to where the assumption is at its low and at its high end."""
     found: Drivers = reading.content
     asked = found.asked
     made = []
@@ -430,8 +431,8 @@ def rows(reading: Reading) -> pd.DataFrame:
                 "maker_name": "Tesla",
                 "measure": measure,
                 "value": bar.central,
-                "low": min(bar.low, bar.high),
-                "high": max(bar.low, bar.high),
+                "low": min(bar.low, bar.central, bar.high),
+                "high": max(bar.low, bar.central, bar.high),
                 "unit": unit,
                 "flags": "projected",
                 "source": words.slugs(asked.told),

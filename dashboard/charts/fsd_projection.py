@@ -79,8 +79,8 @@ class Projection:
 
 def load(connection: Connection, selection: Selection, *, today: date) -> Reading:
     """The projection of a selection; raises as `projection_words.asked` and `projected.fit`."""
-    asked = words.asked(connection, selection, today=today)
-    found = project(asked)
+    found = words.answered(lambda each: project(words.asked(connection, each, today=today)), selection)
+    asked = found.asked
     return Reading(
         selection=selection,
         title=title(found),

@@ -99,8 +99,8 @@ class Revenue:
 def load(connection: Connection, selection: Selection, *, today: date) -> Reading:
     """The revenue of a selection's world; raises as `projection_words.asked` and `projected.fit`, and `NotPublished`
     for a range without a whole period."""
-    asked = words.asked(connection, selection, today=today)
-    found = revenue(asked)
+    found = words.answered(lambda each: revenue(words.asked(connection, each, today=today)), selection)
+    asked = found.asked
     return Reading(
         selection=selection,
         title=title(found),

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from dashboard.projected import AREAS, Outlook, Reach, Told, World
 from dashboard.projections import record
 from dashboard.projections.model import LAST
 from dashboard.projections.record import REGIONS, START
-from dashboard.selection import InvalidSelection, NotPublished, Selection
+from dashboard.selection import InvalidSelection, NotPublished, Refusal, Selection
 from dashboard.style import Look
 from db import Connection
 from db.vocabulary import AttachBasis
@@ -205,11 +205,33 @@ class Asked:
         return range(self.first, self.last + 1)
 
 
-def asked(connection: Connection, selection: Selection, *, today: date) -> Asked:
-    """What a selection asks.
+Content = TypeVar("Content")
+
+
+def answered(ask: Callable[[Selection], Content], selection: Selection) -> Content:
+    """What a chart asks of a selection; a refusal leads on to a selection that is answered, or nowhere."""
+    try:
+        return ask(selection)
+    except Refusal as refused:
+        nearest = refused.nearest
+        while nearest is not None:
+            try:
+                ask(nearest)
+                break
+            except InvalidSelection:
+                nearest = None
+            except Refusal as further:
+                nearest = further.nearest
+        refused.nearest = nearest
+        raise
+
+
+def asked(connection: Connection, selection: Selection, *, today: date, with_fit: bool = True) -> Asked:
+    """What a selection asks, of a record that has its fit unless that is not needed.
 
     Raises `InvalidSelection` for a region, a definition, a scenario or a lever that does not exist, by its name, and
-    `NotPublished` for a day of which there is no record, a range outside the projection, and makers without Tesla.
+    `NotPublished` for a day of which there is no record, a range outside the projection, and makers without Tesla;
+    `NotYetMade` where the fit is missing.
     """
     fsd_words.check_tesla(selection, of="FSD", nearest=replace(selection, makers=()))
     area = {"global": "world"}.get(selection.region or "world", selection.region or "world")
@@ -246,6 +268,12 @@ def asked(connection: Connection, selection: Selection, *, today: date) -> Asked
     if other is not None and other.scenario.slug == world.scenario.slug:
         # A moved world beside the same scenario as it stands: what the moved levers do.
         other = projected.world(told, other.scenario.slug, {}) if moved else None
+    if with_fit:
+        try:
+            projected.fit(told)
+        except Refusal as refused:
+            refused.nearest = replace(selection, as_of=None) if selection.as_of else None
+            raise
     return Asked(selection, told, world, other, area, DEFINITIONS[basis], first, last)
 
 

@@ -190,6 +190,17 @@ def test_a_price_that_is_no_cut_of_the_week_is_not_told(empty_engine: Engine, af
     assert said(empty_engine, About.PRICE_CUT, before=date(2025, 3, 1), day=date(2025, 3, 8)) == [], why
 
 
+def test_a_cut_that_was_known_before_is_not_told_again_with_another_price(empty_engine: Engine) -> None:
+    of = {"market": "DE", "currency": "EUR"}
+    records.prices(
+        empty_engine,
+        {**of, "effective_from": "2025-01-10", "published_on": "2025-01-10"},
+        {**of, "effective_from": "2025-02-10", "published_on": "2025-02-10", "amount": "200"},
+        {**of, "effective_from": "2025-03-04", "published_on": "2025-03-05", "amount": "210"},
+    )
+    assert said(empty_engine, About.PRICE_CUT, before=date(2025, 3, 1), day=date(2025, 3, 8)) == []
+
+
 # Driver assistance
 
 

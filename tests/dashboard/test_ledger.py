@@ -170,6 +170,19 @@ def test_a_market_weighs_its_part_of_the_world(empty_engine: Engine) -> None:
     assert entry.weight == pytest.approx(0.5)
 
 
+def test_what_is_stated_as_a_whole_is_not_counted_again_with_its_parts(empty_engine: Engine) -> None:
+    world(empty_engine, JANUARY)
+    first = [(ALL, "2025-12", 400), ("tesla", "2025-12", 100)]
+    publish(empty_engine, JANUARY, first)
+    publish(empty_engine, FEBRUARY, [*first, (ALL, "2026-01", 500), ("tesla", "2026-01", 100)])
+    publish(empty_engine, JANUARY, first[1:], market="NO", file="no.csv")
+    parts = [("tesla", "2026-01", 100), ("tesla y", "2026-01", 60), ("kia", "2026-01", 100)]
+    publish(empty_engine, FEBRUARY, [*first[1:], *parts], market="NO", file="no.csv")
+    germany, norway = between(empty_engine, JANUARY, FEBRUARY).news
+    assert (germany.now, germany.weight) == (500, pytest.approx(0.5))
+    assert (norway.now, norway.weight) == (200, pytest.approx(0.2))
+
+
 def test_a_period_of_long_ago_weighs_half_with_each_year(empty_engine: Engine) -> None:
     world(empty_engine, JANUARY)
     publish(empty_engine, JANUARY, [("tesla", "2026-01", 100), ("byd", "2025-01", 100)], market="NO")
@@ -263,7 +276,7 @@ def claims(before: dict[tuple[str, int], int], now: dict[tuple[str, int], int]) 
     return frame.astype({"value": float, "maker": str, "month": "int64", "known_from": "int64", "known_to": "int64"})
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(before=CELLS, now=CELLS)
 def test_the_changes_lead_from_what_was_said_to_what_is_said(
     before: dict[tuple[str, int], int], now: dict[tuple[str, int], int]

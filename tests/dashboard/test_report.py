@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import date
 from hashlib import sha256
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from dashboard.pictures import PictureError
 from dashboard.report import NoWeek, as_of, make, week_of
 from dashboard.report_list import SHEETS, News, ReportError, Sheet, sheets
 from dashboard.report_pages import A4, Week
-from dashboard.selection import NotPublished, Refusal
+from dashboard.selection import NotPublished, NotYetMade
 from dashboard.style import SHEET, Look
 
 ROOT = Path(__file__).parents[2]
@@ -154,10 +155,9 @@ def test_every_sheet_of_the_list_that_ships_can_be_asked_for(bundled_engine: Eng
         for sheet in sheets(SHEETS):
             try:
                 reading = sheet.chart.load(connection, replace(sheet.selection, as_of=SUNDAY), today=SUNDAY)
-            except Refusal as refusal:
-                assert sheet.chart.slug == "fsd-projection", refusal  # its fit takes half a minute to make
-            else:
-                assert reading.title
+            except NotYetMade:
+                continue  # the fit of a projection takes half a minute
+            assert reading.title
 
 
 @pytest.mark.parametrize(
@@ -330,23 +330,27 @@ def test_a_stale_badge_is_amber_and_keeps_what_it_said(bundled_engine: Engine, o
     assert report_pages.stamped(reading, is_stale=False) is reading
 
 
-@given(count=st.integers(0, 80), sentences=st.lists(st.text("wW 比", min_size=1, max_size=150), max_size=5))
-def test_the_charts_of_a_digest_lie_side_by_side_on_the_page(count: int, sentences: list[str]) -> None:
-    kind = next(iter(findings.About))
-    week = Week(
-        name="2026-W47",
-        day=SUNDAY,
-        before=date(2026, 11, 15),
-        findings=tuple(Finding(kind=kind, text=text, chart="rank-bump", query="", weight=1.0) for text in sentences),
-        is_stale=True,
-    )
-    columns, cell = report_pages.digest(week, []).columns, report_pages.digest(week, []).cell
-    assert columns * (cell.width or 0) <= A4[0]
-    columns, cell = report_pages.cells(count, wide=2280, high=2400)
+@given(count=st.integers(0, 80), high=st.integers(1500, 3000))
+def test_the_charts_of_a_digest_lie_side_by_side_on_the_page(count: int, high: int) -> None:
+    columns, cell = report_pages.cells(count, wide=2280, high=high)
     rows = -(-count // columns)
     assert columns * (cell.width or 0) + (columns - 1) * 36 <= 2280
-    assert rows * (cell.height + 36) <= 2400
-    assert cell.font_px >= 1
+    assert rows * (cell.height + 36) <= max(high, cell.height + 36)
+    assert 1 <= cell.font_px <= 22
+
+
+@given(st.lists(st.text("wW 比", max_size=150).map("a ".__add__), max_size=5))
+def test_the_lines_of_a_digest_stand_one_under_the_other_above_its_charts(sentences: list[str]) -> None:
+    kind = next(iter(findings.About))
+    told = tuple(Finding(kind=kind, text=text, chart="rank-bump", query="", weight=1.0) for text in sentences)
+    week = Week(name="2026-W47", day=SUNDAY, before=date(2026, 11, 15), findings=told, is_stale=True)
+    layout = report_pages.digest(week, [])
+    lines = [note for note in layout.paper["layout"]["annotations"] if note["xshift"] in (100, 160)]
+    above = [note for note in lines if -note["yshift"] < layout.top]
+    ends = [-note["yshift"] + note["font"]["size"] * 1.3 for note in above if note["text"]]
+    assert max(ends) <= layout.top
+    starts = sorted({-note["yshift"] for note in above})
+    assert all(after - before >= 34 for before, after in pairwise(starts))
 
 
 # What is left out
@@ -413,7 +417,7 @@ def test_a_chart_that_fails_stops_the_report_and_leaves_the_previous_one(
     good = sheets(one_sheet)[0]
     before = make(bundled_engine, [good], week="2026-W47", day=SUNDAY, out=tmp_path / "reports")
     content = {path.name: path.read_bytes() for path in before.iterdir()}
-    with pytest.raises(ReportError, match="sheet 'Bad': market-share failed .ZeroDivisionError: division by zero."):
+    with pytest.raises(ReportError, match=r"sheet 'Bad': market-share failed \(ZeroDivisionError: division by zero\)"):
         make(
             bundled_engine,
             [good, changed(replace(good, name="Bad"), **{part: failing})],
@@ -586,10 +590,8 @@ def test_two_processes_make_identical_files_of_the_right_size(
         subprocess.Popen(
             [
                 sys.executable,
-                *"-m dashboard.report --week 2026-W30 --sheets".split(),
-                one_sheet,
-                "--out",
-                tmp_path / out,
+                *("-m", "dashboard.report", "--week", "2026-W30"),
+                *("--sheets", one_sheet, "--out", tmp_path / out),
             ],
             cwd=ROOT,
             env={**os.environ, "DATABASE_URL": bundled_url},
