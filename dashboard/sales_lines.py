@@ -518,25 +518,27 @@ class _Claims:
 
     def of(self, market: str, powertrain: PowertrainChoice | Powertrain) -> OfMarket:
         """What counts about a market's cars of a powertrain in the range that was asked for."""
-        key = market, powertrain
-        if key not in self._counted:
-            of = self._ever(market, powertrain)
-            if self._chosen_here is None and market in self._markets:
-                in_time = self._markets[market].asked.in_time
-                of = OfMarket(records=of.records[in_time(of.records.month)], own=of.own[in_time(of.own.month)])
-            self._counted[key] = of
-        return self._counted[key]
+        of = self._ever(market, powertrain)
+        if self._chosen_here is not None or market not in self._markets:
+            return of
+        in_time = self._markets[market].asked.in_time
+        return OfMarket(records=of.records[in_time(of.records.month)], own=of.own[in_time(of.own.month)])
 
     def _ever(self, market: str, powertrain: PowertrainChoice | Powertrain) -> OfMarket:
         """The same at all times; only of the range where claims are chosen for this selection alone."""
-        if self._chosen_here is not None or market not in self._markets:
-            claims = (self._chosen_here or {}).get(market, Claims.none())
-            return precedence.of_market(claims, powertrain, self._citations)
-        claimed = self._markets[market].at_all_times(PUBLISHED_AS[PowertrainChoice(powertrain)])
-        return claimed.follows(
-            ("of_market", powertrain),
-            lambda: precedence.of_market(claimed.claims, powertrain, self._publishers),
-        )
+        key = market, powertrain
+        if key not in self._counted:
+            if self._chosen_here is not None or market not in self._markets:
+                claims = (self._chosen_here or {}).get(market, Claims.none())
+                of = precedence.of_market(claims, powertrain, self._citations)
+            else:
+                claimed = self._markets[market].at_all_times(PUBLISHED_AS[PowertrainChoice(powertrain)])
+                counted = partial(precedence.of_market, powertrain=powertrain, citations=self._publishers)
+                of = claimed.follows(("of_market", powertrain), lambda: counted(claimed.claims))
+                # Which rows these are is remembered; the columns that are looked at are not.
+                of = OfMarket(records=of.records[:], own=of.own[:])
+            self._counted[key] = of
+        return self._counted[key]
 
     def is_own(self, market: str, powertrain: PowertrainChoice | Powertrain) -> bool:
         """Whether a market's makers are told by their own figures only."""
