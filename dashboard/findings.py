@@ -457,7 +457,7 @@ def price_cuts(book: PriceBook, thresholds: Thresholds, names: Names, *, since: 
     deepest: dict[tuple[str, str], Move] = {}
     for line in book.lines():
         for move in line.moves:
-            if  move.change > -thresholds.price_cut_at_least:
+            if known[move.after.row] <= since or move.change > -thresholds.price_cut_at_least:
                 continue
             key = (line.key.market, line.key.model)
             if key not in deepest or move.change < deepest[key].change:
