@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -33,7 +34,7 @@ from dashboard.report_list import SHEETS, News, ReportError, Sheet, sheets
 from dashboard.report_pages import PAPER, LeftOut, Page, Week
 from dashboard.selection import InvalidSelection, NotYetMade, Refusal
 from dashboard.send import SendError
-from dashboard.style import SHEET
+from dashboard.style import SHEET, Look
 from db import Connection, Engine, health, queries
 from db.store import DEFAULT_URL, StoreError, explained, open_engine, ready
 
@@ -88,23 +89,26 @@ def make(
     ready(engine)
     told = Week(name=week, day=day, before=day - ledger.WEEK, is_stale=is_stale, site=site)
     try:
-        with _unfinished(out, week) as folder:
+        with _unfinished(out, week) as folder, _two_hands() as hands:
+            large: list[Future[bytes]] = []
             with explained(engine), engine.connect() as connection:
-                told, pages, left_out = _read(connection, listed, told, tell=tell)
+                told, pages, left_out = _read(
+                    connection,
+                    listed,
+                    told,
+                    then=lambda page: large.append(hands.submit(_large, page, site=site)),
+                    tell=tell,
+                )
                 snapshots = queries.standing_snapshots(connection, as_of=day)
             layout = report_pages.digest(told, pages)
-            cells = []
-            for page in pages:
-                with _careful(page.sheet):
-                    figure = framed(page.sheet.chart, page.reading, look=SHEET, site=site)
-                    picture = pictures.render(figure, format="png", look=SHEET)
-                    if page.sheet.is_on_digest:
-                        small = report_pages.small(page, layout.cell)
-                        cells.append(pictures.render(small, format="png", look=layout.cell))
-                (folder / f"{page.stem}.png").write_bytes(picture)
+            small = [hands.submit(_small, page, layout.cell) for page in report_pages.on_digest(pages)]
+            blank = hands.submit(pictures.render, layout.paper, format="png", look=PAPER)
+            for page, picture in zip(pages, large, strict=True):
+                (folder / f"{page.stem}.png").write_bytes(picture.result())
                 (folder / f"{page.stem}.csv").write_bytes(page.csv)
                 tell(page.sheet.name)
-            paper = pictures.render(layout.paper, format="png", look=PAPER)
+            cells = [picture.result() for picture in small]
+            paper = blank.result()
             (folder / "digest.png").write_bytes(layout.page(paper, cells))
             (folder / "index.html").write_text(report_pages.index(told, pages, left_out), encoding="utf-8")
             checksums = {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
@@ -118,9 +122,12 @@ def make(
 
 
 def _read(
-    connection: Connection, listed: Sequence[Sheet], week: Week, *, tell: Tell
+    connection: Connection, listed: Sequence[Sheet], week: Week, *, then: Callable[[Page], None], tell: Tell
 ) -> tuple[Week, list[Page], list[LeftOut]]:
-    """What the data say: the week with its findings, the sheets that it has, and those that it has not and why."""
+    """What the data say: the week with its findings, the sheets that it has, and those that it has not and why.
+
+    `then` is given each sheet as soon as it is read, `tell` the name of each that is left out.
+    """
     refused = health.refused_files(connection, as_of=week.day)
     changes = ledger.between(connection, after=week.before, until=week.day)
     found = findings.of_week(connection, day=week.day, before=week.before, found=changes)
@@ -136,13 +143,15 @@ def _read(
             left_out.append(LeftOut(sheet, f"no news of {', '.join(sheet.news)} this week"))
             tell(sheet.name)
             continue
-        try:
-            with _careful(sheet):
+        with _careful(sheet):
+            try:
                 reading = _reading(connection, sheet, day=week.day)
-                pages.append(_page(connection, sheet, reading, week=week, number=len(pages) + 1))
-        except Refusal as refusal:
-            left_out.append(LeftOut(sheet, " ".join(str(refusal).split())))
-            tell(sheet.name)
+            except Refusal as refusal:
+                left_out.append(LeftOut(sheet, " ".join(str(refusal).split())))
+                tell(sheet.name)
+                continue
+            pages.append(_page(connection, sheet, reading, week=week, number=len(pages) + 1))
+            then(pages[-1])
     if not pages:
         why = "; ".join(f"'{each.sheet.name}': {each.reason}" for each in left_out)
         raise ReportError(f"no sheet of the list can be made: {why}; no report was written")
@@ -172,12 +181,36 @@ def _page(connection: Connection, sheet: Sheet, reading: Reading, *, week: Week,
     )
 
 
+def _large(page: Page, *, site: str) -> bytes:
+    with _careful(page.sheet):
+        figure = framed(page.sheet.chart, page.reading, look=SHEET, site=site)
+        return pictures.render(figure, format="png", look=SHEET)
+
+
+def _small(page: Page, cell: Look) -> bytes:
+    with _careful(page.sheet):
+        return pictures.render(report_pages.small(page, cell), format="png", look=cell)
+
+
+@contextmanager
+def _two_hands() -> Iterator[ThreadPoolExecutor]:
+    """Two threads, so that one picture is drawn while another is looked at and the next sheet is read.
+
+    What has not begun when something fails is not begun.
+    """
+    hands = ThreadPoolExecutor(max_workers=2)
+    try:
+        yield hands
+    finally:
+        hands.shutdown(cancel_futures=True)
+
+
 @contextmanager
 def _careful(sheet: Sheet) -> Iterator[None]:
-    """Work on a sheet. A failure that is no refusal names the sheet and stops the report."""
+    """Work on a sheet. A failure names the sheet and stops the report."""
     try:
         yield
-    except (Refusal, StoreError):
+    except StoreError:
         raise
     except PictureError as error:
         raise PictureError(f"sheet '{sheet.name}': {error}") from error

@@ -190,7 +190,9 @@ def notes(found: Headlines) -> tuple[str, ...]:
         said.append("BYD's figures are its passenger cars: what it announces in all has buses and trucks too.")
     if found.absent:
         said.append(f"No such figures are published of {listed(found.absent)} by {figures.selection.grain}.")
-    missing = [name(line, found) for line in found.lines if np.isnan(line.value[found.shown]).any()]
+    span = figures.start[found.shown[-1]] - figures.start[found.shown[0]]
+    periods = int(span) // GRAIN_MONTHS[figures.selection.grain.value] + 1
+    missing = [name(line, found) for line in found.lines if (~np.isnan(line.value[found.shown])).sum() < periods]
     if missing:
         said.append(f"Where there is no bar, nothing is published yet or not all of a period: {listed(missing)}.")
     said += [f"On some periods: {remark.rstrip('.')}." for remark in figures.remarks[:1]]

@@ -27,9 +27,9 @@ NARROW = replace(SCREEN, height=320, font_px=12)
 
 
 def bar(name: str, low: float, high: float, kind: str = "parameter") -> Bar:
-    """A bar around 200."""
+    """A bar around 200,000."""
     about = {"name": name, "kind": kind, "meaning": f"what {name} is", "unit": "", "low_at": "1", "high_at": "2"}
-    return Bar(**about, low=low, central=200.0, high=high)
+    return Bar(**about, low=low, central=200e3, high=high)
 
 
 BARS = (bar("churn", 300e3, 100e3), bar("price.US", 150e3, 250e3, "lever"), bar("wear", 200e3, 200e3))
@@ -70,7 +70,7 @@ def test_the_title_names_what_moves_2030_most_and_how_far(fitted: Engine) -> Non
 
 def test_where_nothing_moves_it_none_is_named(fitted: Engine) -> None:
     found: Drivers = read(fitted).content
-    assert title(replace(found, reach=(bar("wear", 200.0, 200.0),))) == "World: no assumption moves the end of 2030"
+    assert title(replace(found, reach=(bar("wear", 200e3, 200e3),))) == "World: no assumption moves the end of 2030"
     assert title(replace(found, reach=())) == "World: no assumption moves the end of 2030"
 
 

@@ -82,7 +82,9 @@ def test_the_panels_have_one_scale_from_zero_and_a_place_for_each_period(two: En
 
 def test_a_period_that_nobody_states_keeps_its_place(empty_engine: Engine) -> None:
     own(empty_engine, "byd", "wholesale", m2025_01=100, m2025_02=100, m2025_05=100)
-    assert drawn(read(empty_engine, "grain=month"))["data"][0]["x"] == [0, 1, 4]
+    reading = read(empty_engine, "grain=month")
+    assert drawn(reading)["data"][0]["x"] == [0, 1, 4]
+    assert "Where there is no bar, nothing is published yet or not all of a period: BYD." in reading.notes
 
 
 def test_the_newest_and_the_same_period_of_the_year_before_stand_out(two: Engine) -> None:
