@@ -212,7 +212,8 @@ def _of_tesla(of: Dataset) -> pd.DataFrame:
 
 
 def _registrations(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """One row a market, period and grain, of one publisher, and the markets of which only named models are published.
+    """What publishers state of a market, period and grain, the one that counts first, and the markets of which only
+    named models are published.
 
     Tesla makes battery cars only, so that its registrations of all cars are those of its battery cars: a maker's total
     counts before the sum of the models that are named.
@@ -222,9 +223,8 @@ def _registrations(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     parts = frame[(frame["model"] != ALL) & (frame["powertrain"] == Powertrain.BEV)]
     summed = pd.DataFrame(parts.groupby([*key, "rank"], as_index=False)["units"].sum())
     summed = summed.sort_values("rank", kind="stable")
-    chosen = pd.concat([whole[[*key, "units"]], summed]).drop_duplicates(key)
     named_only = sorted(set(summed["market"]) - set(whole["market"]))
-    return chosen, tuple(named_only)
+    return pd.concat([whole, summed])[[*key, "units"]], tuple(named_only)
 
 
 # The fit
