@@ -162,7 +162,7 @@ _SHOWN: dict[str, list[dict[str, str]]] = {
     "control": [{"control": name} for name in MARKET.controls],
     "field": [{"field": name} for name in MARKET.controls],
     "turn": [{"turn": "first", "section": MARKET.charts[0].slug}],
-    "drawn": [],
+    "drawn": [{"drawn": "later"}],
 }
 """The components on the page whose ids are patterns, by the first name in the pattern."""
 

@@ -29,6 +29,9 @@ from db.store import DEFAULT_URL, StoreError, explained, identity, open_engine, 
 WORKERS = 2
 THREADS = 4
 
+QUIET_SECONDS = 0.5
+"""How long nobody has asked for anything before a worker does anything ahead: a page asks several times in a row."""
+
 LOOK_SECONDS = 15
 """How often a worker looks whether other data were loaded, to have read them before somebody asks."""
 
@@ -118,6 +121,7 @@ class Idle:
         """Answer a request."""
         with self._changed:
             self._under_way += 1
+            self._changed.notify_all()
         try:
             return self._app(environ, start_response)
         finally:
@@ -125,10 +129,13 @@ class Idle:
                 self._under_way -= 1
                 self._changed.notify_all()
 
-    def wait(self) -> None:
-        """Wait until no request is under way."""
+    def wait(self, *, seconds: float) -> None:
+        """Wait until no request has been under way for so many seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._under_way)
+            begun = True
+            while begun:
+                self._changed.wait_for(lambda: not self._under_way)
+                begun = self._changed.wait_for(lambda: self._under_way > 0, timeout=seconds)
 
 
 def _begin_ahead(engine: Engine, idle: Idle) -> None:
@@ -150,6 +157,7 @@ def _ahead(engine: Engine, idle: Idle) -> None:
 
     What takes seconds to import and one chart needs; and the figures of all markets, again whenever others are loaded.
     """
+    idle.wait(seconds=QUIET_SECONDS)
     import_module("statsmodels.tsa.seasonal")
     site = Site(engine=engine, address="", today=date.today)
     read = None
@@ -159,7 +167,7 @@ def _ahead(engine: Engine, idle: Idle) -> None:
                 found = identity(connection)
             if found != read:
                 for _ in board.answers_ahead(site, PAGES):
-                    idle.wait()
+                    idle.wait(seconds=QUIET_SECONDS)
                 # Nor need the collector walk what is remembered in the middle of a request.
                 gc.collect()
                 gc.freeze()

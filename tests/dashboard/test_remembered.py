@@ -81,11 +81,11 @@ def test_what_is_done_ahead_waits_for_the_requests_under_way() -> None:
         return []
 
     idle = Idle(app)
-    idle.wait()
+    idle.wait(seconds=0)
     request = Thread(target=lambda: idle({}, None))
     request.start()
     assert began.wait(timeout=20)
-    ahead = Thread(target=lambda: (idle.wait(), waited.set()))
+    ahead = Thread(target=lambda: (idle.wait(seconds=0), waited.set()))
     ahead.start()
     assert not waited.is_set()
     may_end.set()
@@ -101,4 +101,4 @@ def test_a_request_that_fails_is_no_longer_under_way() -> None:
     idle = Idle(app)
     with pytest.raises(LookupError):
         idle({}, None)
-    idle.wait()
+    idle.wait(seconds=0)
