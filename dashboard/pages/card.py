@@ -338,7 +338,8 @@ def _explanation(page: Page, chart: Chart, reply: Answer, notice: Notice) -> Com
         query = page.query(reply.query, reply.selection, notice.nearest)
         # A chart that fails where it begins has no other place to go.
         if query != reply.query:
-            instead = f"Show instead: {controls.summary(notice.nearest, reply.nouns)}"
+            known = controls.summary(notice.nearest, reply.nouns, names=page.controls)
+            instead = f"Show instead: {known or 'the chart as it begins'}"
             parts.append(html.P(dcc.Link(instead, href=page.link(query, chart), className="way-on")))
     return html.Div(parts, className="notice")
 
