@@ -1,6 +1,7 @@
 """The app: Dash on Flask, with the pages, downloads, health and the headers of every response.
 
-An app keeps nothing but its engine, so any number of workers may serve it, and several may live in one process.
+An app keeps nothing but its engine, so any number of workers may serve it, and several may live in one process. What a
+process remembers (`db.memory`) is what the database would say again.
 """
 
 from __future__ import annotations
