@@ -305,6 +305,7 @@ def digest(week: Week, pages: Sequence[Page]) -> Digest:
         for line in style.wrap(STALE, width=wide, font_px=34):
             written.append(_Text(line, 34, top, is_bold=True))
             top += 34 * 1.35
+        top += 12
     for number, finding in enumerate(week.findings, start=1):
         written.append(_Text(f"{number}", 38, top, is_bold=True))
         for line in style.wrap(finding.text, width=wide - 60, font_px=38):

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from hashlib import sha256
 from io import BytesIO
 from itertools import pairwise
@@ -33,7 +34,7 @@ from dashboard.ledger import Entry, Kind, Ledger
 from dashboard.pictures import PictureError
 from dashboard.report import NoWeek, as_of, make, week_of
 from dashboard.report_list import SHEETS, News, ReportError, Sheet, sheets
-from dashboard.report_pages import A4, Week
+from dashboard.report_pages import A4, Digest, Week
 from dashboard.selection import NotPublished, NotYetMade
 from dashboard.style import SHEET, Look
 
@@ -81,11 +82,21 @@ def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures without a browser: white ones that say nothing, for tests of everything else."""
 
     def blank(_figure: object, *, format: str, look: Look) -> bytes:
-        content = BytesIO()
-        Image.new("RGB", A4 if look.height == A4[1] else (64, 36), "white").save(content, "PNG", compress_level=1)
-        return content.getvalue()
+        return white(*(A4 if look.height == A4[1] else (64, 36)))
 
     monkeypatch.setattr(pictures, "render", blank)
+    monkeypatch.setattr(Digest, "page", lambda _layout, paper, _charts: paper)
+
+
+@cache
+def white(width: int, height: int) -> bytes:
+    return picture_of("white", width, height)
+
+
+def picture_of(colour: str, width: int, height: int) -> bytes:
+    content = BytesIO()
+    Image.new("RGB", (width, height), colour).save(content, "PNG", compress_level=1)
+    return content.getvalue()
 
 
 def run(*arguments: str | Path) -> Any:
@@ -351,6 +362,18 @@ def test_the_lines_of_a_digest_stand_one_under_the_other_above_its_charts(senten
     assert max(ends) <= layout.top
     starts = sorted({-note["yshift"] for note in above})
     assert all(after - before >= 34 for before, after in pairwise(starts))
+
+
+def test_the_charts_of_a_digest_are_read_along_the_rows() -> None:
+    layout = Digest(paper={}, cell=Look(width=1000, height=300, font_px=10), columns=2, top=400)
+    charts = [picture_of(colour, 1000, 300) for colour in ("red", "lime", "blue")]
+    with Image.open(BytesIO(layout.page(white(*A4), charts))) as page:
+        # Margins of 100, and 36 between charts.
+        assert page.getpixel((100, 400)) == page.getpixel((1099, 699)) == (255, 0, 0)
+        assert page.getpixel((1136, 400)) == (0, 255, 0)
+        assert page.getpixel((100, 736)) == (0, 0, 255)
+        assert page.getpixel((99, 400)) == page.getpixel((1136, 736)) == (255, 255, 255)
+        assert page.size == (2480, 3508)
 
 
 # What is left out
