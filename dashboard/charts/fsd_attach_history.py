@@ -355,9 +355,11 @@ def draw(reading: Reading, look: Look) -> Figure:
         part = plot_height * (upper - lower)
         ends[f"y{number}"], rest = _ends(points, found, look, span=(first, last), height=part)
         # In a low picture a panel has room for fewer labels than lines: the highest values keep theirs.
-        room = int(part // (font * style.LINE_HEIGHT))
+        room = max(int(part // (font * style.LINE_HEIGHT)), 0)
         fitting = sorted(ends[f"y{number}"], key=lambda end: -end.value)[:room]
-        placed = style.line_end_labels(fitting, height_px=part, font_px=font, value_range=(0, top_of))
+        placed: tuple[style.EndLabel, ...] = ()
+        if fitting:
+            placed = style.line_end_labels(fitting, height_px=part, font_px=font, value_range=(0, top_of))
         annotations += style.end_annotations(placed, font_px=font, yref=f"y{number}")
         if not words.is_narrow(look):
             annotations += _labels(rest, look, axis=number, span=(first, last), height=part, top=top_of)
