@@ -34,6 +34,7 @@ from sqlalchemy import (
 )
 
 from db.health import Expected, Recorded, Stated, furthest
+from db.memory import remembered
 from db.queries import Citation, citations
 from db.schema import RECORDS, evidence, maker_group, market, penetration, sales, series, snapshot, source
 from db.vocabulary import ALL, OPEN_END, Grain, Obtained, SnapshotStatus, States
@@ -77,7 +78,11 @@ class FirstRead:
 
 def latest_day(connection: Connection, *, until: date) -> date | None:
     """The latest day, up to one, on which anything became known; None where nothing was."""
-    return max(connection.execute(_days(func.max), {"until": until}).scalars().all(), key=_or_first, default=None)
+
+    def ask() -> date | None:
+        return max(connection.execute(_days(func.max), {"until": until}).scalars().all(), key=_or_first, default=None)
+
+    return remembered(connection, (latest_day, until), ask)
 
 
 def first_day(connection: Connection) -> date | None:

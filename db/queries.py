@@ -666,6 +666,14 @@ def last_snapshot(engine: Engine) -> date | None:
 
 def standing_snapshots(connection: Connection, *, as_of: date | None = None) -> list[dict[str, str]]:
     """For each file, the snapshot whose claims stood on a day: source, file, known_on, sha256, origin_url."""
+    standing = remembered(connection, (standing_snapshots, as_of), lambda: _standing_snapshots(connection, as_of))
+    return [dict(zip(_STANDING_SNAPSHOT, row, strict=True)) for row in standing]
+
+
+_STANDING_SNAPSHOT = ("source", "file", "known_on", "sha256", "origin_url")
+
+
+def _standing_snapshots(connection: Connection, as_of: date | None) -> tuple[tuple[str, ...], ...]:
     query = (
         select(source.c.slug, snapshot.c.file, snapshot.c.known_on, snapshot.c.sha256, snapshot.c.origin_url)
         .join(source, source.c.id == snapshot.c.source_id)
@@ -678,28 +686,27 @@ def standing_snapshots(connection: Connection, *, as_of: date | None = None) -> 
     # The rows of a file come in order of time, so that its last one stays.
     latest = {(row.slug, row.file): row for row in connection.execute(query)}
     # A file that is its own history says for each row since when it is known.
-    last_published = (
-        select(source.c.slug, func.max(sales.c.known_from))
-        .join_from(sales, series, series.c.id == sales.c.series_id)
-        .join(source, source.c.id == series.c.source_id)
-        .where(source.c.id.in_(select(snapshot.c.source_id).where(is_own_history)))
-        .group_by(source.c.slug)
-    )
-    if as_of is not None:
-        last_published = last_published.where(sales.c.known_from <= as_of)
-    published = dict(connection.execute(last_published).tuples().all())
+    published: dict[str, date] = {}
+    for table in (sales, penetration, maker_group, *RECORDS):
+        of_file = select(source.c.slug, func.max(table.c.known_from)).select_from(table)
+        if "series_id" in table.c:
+            of_file = of_file.join(series, series.c.id == table.c.series_id)
+        of_source = series.c.source_id if "series_id" in table.c else table.c.source_id
+        of_file = (
+            of_file.join(source, source.c.id == of_source)
+            .where(source.c.id.in_(select(snapshot.c.source_id).where(is_own_history)))
+            .group_by(source.c.slug)
+        )
+        if as_of is not None:
+            of_file = of_file.where(table.c.known_from <= as_of)
+        for slug, day in connection.execute(of_file).tuples():
+            published[slug] = max(day, published.get(slug, day))
     own = {slug for (slug,) in connection.execute(select(source.c.slug).join(snapshot).where(is_own_history)).tuples()}
-    return [
-        {
-            "source": row.slug,
-            "file": row.file,
-            "known_on": published.get(row.slug, row.known_on).isoformat(),
-            "sha256": row.sha256,
-            "origin_url": row.origin_url,
-        }
+    return tuple(
+        (row.slug, row.file, published.get(row.slug, row.known_on).isoformat(), row.sha256, row.origin_url)
         for row in latest.values()
         if row.slug not in own or row.slug in published
-    ]
+    )
 
 
 def next_due(published_to: date, grain: Grain, *, lag_days: int) -> date:

@@ -273,6 +273,9 @@ def test_a_receipt_names_the_file_the_line_and_the_address(engine: Engine) -> No
         frame = frame.assign(day=frame["effective_from"], about="Model One Base", stated="20,000 EUR")
         (slip,) = queries.record_receipts(connection, frame).to_dict("records")
         (cited,) = queries.record_citations(connection, frame)
+        (standing,) = queries.standing_snapshots(connection)
+        assert queries.standing_snapshots(connection, as_of=date(2026, 1, 4)) == []
+    assert (standing["file"], standing["known_on"]) == ("made-up.csv", "2026-01-05")
     assert (slip["file"], slip["line"], slip["urls"]) == ("made-up.csv", 2, "https://made-up.example/one")
     assert (slip["period_start"], slip["stated"], slip["known_from"]) == ("2026-01-05", "20,000 EUR", "2026-01-05")
     assert cited.slug == SOURCE.slug
