@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from sys import getsizeof
 from threading import Lock
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -22,6 +22,7 @@ import pandas as pd
 from sqlalchemy import Connection
 
 from db import store
+from db.claims import Claims
 
 BYTES = 64 * 1024 * 1024
 """How much a process remembers at the most; all bundled figures in all their vintages are some 14 MB."""
@@ -93,13 +94,6 @@ class Memory:
                 self._held -= freed
 
 
-@runtime_checkable
-class Closing(Protocol):
-    """What makes its own arrays read-only and says how many bytes they take."""
-
-    def close(self) -> int: ...
-
-
 MEMORY = Memory(BYTES)
 """The memory of this process."""
 
@@ -152,7 +146,7 @@ def _closed(value: Any) -> int:
     if isinstance(value, pd.DataFrame):
         # What is taken out of a frame is copied when it is written to; nobody writes to the frame itself.
         return int(value.memory_usage(deep=True).sum())
-    if isinstance(value, Closing):
+    if isinstance(value, Claims):
         return value.close()
     if is_dataclass(value):
         return 64 + sum(_closed(getattr(value, field.name)) for field in fields(value))
