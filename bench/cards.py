@@ -60,7 +60,7 @@ CHANGES = (
 )
 """What a reader changes next; each is made to each of the selections that does not say the same thing itself."""
 
-COLD = 3
+COLD = 12
 """Of so many selections one is also asked for with nothing remembered."""
 
 
@@ -74,7 +74,7 @@ def measure() -> list[Row]:
         cards = [(page, chart) for page in PAGES for chart in page.charts]
         for page, chart in cards:
             MEMORY.forget()
-            list(board.answers_ahead(site, PAGES))
+            list(board.answers_ahead(site, (page,)))
             gc.collect()
             gc.freeze()
             asked = list(selections(chart))

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
+
 from db.store import Source
 from db.vocabulary import OPEN_END, Cadence, States
-from etl import records, tidy
+from etl import bundle, records, tidy
 from etl.claims import Claims
+from etl.sources import ecb_euro_rates
 
 FOLDER: Final = Path(__file__).parents[1] / "curated"
 """Where the curated files are."""
@@ -332,11 +336,47 @@ def _effective_by_then(row: dict[str, Any]) -> tuple[str, str] | None:
     return ("effective_from", f"is {ahead} days after the day of publication") if ahead > 400 else None
 
 
+@cache
+def _rated() -> frozenset[str]:
+    """The currencies that the bundled exchange rates know, and the euro."""
+    rates = pd.read_csv(bundle.FOLDER / ecb_euro_rates.SOURCE.slug / "fx_rate.csv.gz", usecols=["currency"])
+    return frozenset({"EUR", *rates["currency"].unique()})
+
+
+def _in_a_rated_currency(row: dict[str, Any]) -> tuple[str, str] | None:
+    """A price in a currency without any exchange rate could be set against nothing: mostly it is a slip of the pen."""
+    if row["currency"] in _rated():
+        return None
+    return "currency", f"has no exchange rate: it is none of {', '.join(sorted(_rated()))}"
+
+
+def _above_zero(column: str) -> records.Rule:
+    def rule(row: dict[str, Any]) -> tuple[str, str] | None:
+        return (column, "is not above zero") if row[column] is not None and row[column] <= 0 else None
+
+    return rule
+
+
+def _a_fraction(row: dict[str, Any]) -> tuple[str, str] | None:
+    return None if 0 <= row["rate"] < 1 else ("rate", "is no fraction from 0 to below 1 (19 % is 0.19)")
+
+
+def _in_order(row: dict[str, Any]) -> tuple[str, str] | None:
+    return None if row["low"] <= row["value"] <= row["high"] else ("value", "does not lie between low and high")
+
+
 _RULES: Final[dict[str, tuple[records.Rule, ...]]] = {
-    "price": (_effective_by_then,),
-    "fsd_price": (_effective_by_then,),
+    "price": (_above_zero("amount"), _effective_by_then, _in_a_rated_currency),
+    "fsd_price": (_above_zero("amount"), _effective_by_then, _in_a_rated_currency),
+    "tax_rate": (_a_fraction,),
+    "price_index": (_above_zero("value"),),
+    "attach": (_in_order,),
 }
-_ACROSS: Final[dict[str, tuple[records.AcrossRule, ...]]] = dict.fromkeys(_RULES, (records.no_tenfold_steps,))
+"""What a row has to be beside what its columns say, by table: the constraints of the table, told with the remedy."""
+
+_ACROSS: Final[dict[str, tuple[records.AcrossRule, ...]]] = dict.fromkeys(
+    ("price", "fsd_price"), (records.no_tenfold_steps,)
+)
 
 
 def parse(file: str, content: bytes, *, known_on: date = OPEN_END) -> tidy.Tidy:

@@ -23,6 +23,7 @@ from etl.claims import Claims
 from etl.harmonize import harmonize, reference
 from etl.records import columns, no_tenfold_steps, read
 from etl.snapshots import Refused
+from etl.sources.curated import CURATED_RECORDS, parse_records
 
 SOURCE: Final = Source(
     slug="made-up-rates",
@@ -160,6 +161,43 @@ def test_a_price_ten_times_the_one_before_it_is_a_slip_of_the_pen() -> None:
     assert (rejected.line, rejected.column, rejected.value) == (3, "amount", "200000.0")
     assert "10.0 times the 20,000 of line 2" in rejected.reason
     assert claims.records["price"]["line"].tolist() == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("currency", "XYZ", "has no exchange rate: it is none of AUD, BGN"),
+        ("effective_from", "2028-01-05", "is 730 days after the day of publication"),
+        ("amount", "-20000", "is not above zero"),
+        ("amount", "0", "is not above zero"),
+    ],
+)
+def test_a_price_that_cannot_be_is_rejected_with_its_row(column: str, value: str, reason: str) -> None:
+    (prices,) = (entry for entry in CURATED_RECORDS if entry.table == "price")
+    content = "\n".join([HEADER, ROW, changed(trim="Odd", **{column: value}), ""]).encode()
+    claims = parse_records(prices, content)
+    (rejected,) = claims.rejected
+    assert (rejected.line, rejected.column, rejected.value) == (3, column, value)
+    assert reason in rejected.reason
+    assert claims.records["price"]["line"].tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "reason"),
+    [
+        ("tax_rate", "DE,VAT,all,2026-01-01,19,0", "is no fraction from 0 to below 1"),
+        ("tax_rate", "DE,VAT,all,2026-01-01,-0.1,0", "is no fraction from 0 to below 1"),
+        ("price_index", "DE,2025,-1,2015 = 100", "is not above zero"),
+        ("attach", "2026-03-31,GLOBAL,paid_users,ALL,Nobody,3,1,2,count,survey", "does not lie between low and high"),
+    ],
+)
+def test_what_the_table_would_refuse_is_told_with_its_row_before(table: str, row: str, reason: str) -> None:
+    (file,) = (entry for entry in CURATED_RECORDS if entry.table == table)
+    content = f"{','.join(columns(table))}\n{row},https://made-up.example/one,,2026-04-01,\n".encode()
+    claims = parse_records(file, content)
+    (rejected,) = claims.rejected
+    assert rejected.line == 2
+    assert reason in rejected.reason
 
 
 def test_a_file_with_other_columns_is_refused_with_those_it_needs() -> None:
