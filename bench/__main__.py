@@ -1,16 +1,17 @@
-"""`python -m bench`: every benchmark, or those named: load, charts, cards, page, projection, weekly."""
+"""`python -m bench`: every benchmark, or those named: load, charts, cards, engines, page, projection, weekly."""
 
 from __future__ import annotations
 
 import sys
 
-from bench import cards, charts, load, page, projection, weekly
+from bench import cards, charts, engines, load, page, projection, weekly
 from bench.report import table
 
 BENCHMARKS = {
     "load": load.measure,
     "charts": charts.measure,
     "cards": cards.measure,
+    "engines": engines.measure,
     "page": page.measure,
     "projection": projection.measure,
     "weekly": weekly.measure,

@@ -14,7 +14,8 @@ from dashboard.projections import model, scenarios
 from dashboard.projections.levers import CHIP_MONTHS, DEMAND_SHIFT, LEVELS, Level, Route
 from dashboard.projections.model import NEVER, QUARTERS, Setting
 from dashboard.projections.parameters import Draws, from_prior, known
-from dashboard.projections.record import REGIONS, START, Deliveries, PriceStep, Record, Stock
+from dashboard.projections.record import START, Deliveries, PriceStep, Record, Stock
+from dashboard.projections.regions import REGIONS
 
 DRAWS, PLAIN = 2000, 20
 REPEATS = 7

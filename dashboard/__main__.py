@@ -11,23 +11,27 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from importlib import import_module
+from pathlib import Path
 from threading import Condition, Thread
 from time import sleep
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from flask import Flask
 
-from dashboard import plotly_bundle, projected
+from dashboard import guard, password, plotly_bundle, projected
 from dashboard.app import create_app
 from dashboard.pages import PAGES, board
 from dashboard.pages.page import Site
 from dashboard.pages.projection import PROJECTION
+from dashboard.password import PasswordError
 from dashboard.selection import Refusal
 from db import Engine
 from db.store import DEFAULT_URL, StoreError, explained, identity, open_engine, ready
 
 WORKERS = 2
-THREADS = 4
+THREADS = 16
+"""Of each worker: far more than can compute at once, so that those who send or draw slowly hold up nobody else."""
 
 QUIET_SECONDS = 0.5
 """How long nobody has asked for anything before a worker does anything ahead: a page asks several times in a row."""
@@ -45,12 +49,18 @@ def main() -> None:
         port = int(os.environ.get("PORT") or 8050)
         engine = open_engine(os.environ.get("DATABASE_URL") or DEFAULT_URL)
         ready(engine)
+        file = os.environ.get("PASSWORD_FILE")
+        passwords = password.read(Path(file)) if file else {}
     except ValueError:
         _fail(f"PORT={os.environ['PORT']} is no number")
-    except StoreError as error:
+    except (StoreError, PasswordError) as error:
         _fail(str(error))
+    address = _public_address()
     _check_free(host, port)
-    server = create_app(engine, address=os.environ.get("PUBLIC_URL", "").rstrip("/")).server
+    if not guard.is_local(host):
+        _warn(host, with_passwords=bool(passwords))
+    names = guard.names(host=host, address=address)
+    server = create_app(engine, address=address, names=names, passwords=passwords).server
     idle = Idle(server.wsgi_app)
     server.wsgi_app = idle
     plotly_bundle.script()
@@ -64,6 +74,30 @@ def main() -> None:
         _serve_by_waitress(server, lambda: _begin_ahead(engine, idle), host=host, port=port)
     else:
         _serve_by_gunicorn(server, lambda: _begin_ahead(engine, idle), host=host, port=port)
+
+
+def _public_address() -> str:
+    """PUBLIC_URL, without a slash at its end; nothing where it is not set."""
+    address = os.environ.get("PUBLIC_URL", "").rstrip("/")
+    try:
+        parts = urlsplit(address)
+        is_address = parts.scheme in ("http", "https") and parts.hostname and not parts.username
+    except ValueError:
+        is_address = False
+    if address and not is_address:
+        _fail("PUBLIC_URL is no address such as https://ev.example.org")
+    return address
+
+
+def _warn(host: str, *, with_passwords: bool) -> None:
+    """Say what is at risk where other machines reach the server as it is, without TLS."""
+    if with_passwords:
+        risk = "passwords and figures cross the network unencrypted"
+    else:
+        risk = "whoever reaches it sees all figures, your own too"
+    print(
+        f"warning: {host} is open to other machines: {risk}; see 'Serving it to others' in README.md", file=sys.stderr
+    )
 
 
 def _check_free(host: str, port: int) -> None:
@@ -81,15 +115,20 @@ def _check_free(host: str, port: int) -> None:
 def _serve_by_gunicorn(server: Flask, begin: Callable[[], None], *, host: str, port: int) -> None:
     from gunicorn.app.base import BaseApplication
 
+    from dashboard.worker import Worker
+
     class Served(BaseApplication):  # type: ignore[misc]
         def load_config(self) -> None:
             settings: dict[str, Any] = {
                 "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
                 "workers": WORKERS,
                 "threads": THREADS,
-                "worker_class": "gthread",
+                "worker_class": Worker,
                 "preload_app": True,
                 "timeout": 120,
+                "limit_request_line": 8190,
+                # What a proxy says about a request is not taken from anybody: PUBLIC_URL says how the app is reached.
+                "forwarded_allow_ips": "",
                 "loglevel": "warning",
                 "post_worker_init": lambda _worker: begin(),
             }
@@ -106,7 +145,7 @@ def _serve_by_waitress(server: Flask, begin: Callable[[], None], *, host: str, p
     from waitress import serve  # type: ignore[import-untyped]
 
     begin()
-    serve(server, host=host, port=port, threads=WORKERS * THREADS)
+    serve(server, host=host, port=port, threads=THREADS, max_request_body_size=guard.BODY_BYTES)
 
 
 class Idle:

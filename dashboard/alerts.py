@@ -18,7 +18,8 @@ from typing import Annotated
 import typer
 
 from dashboard import findings
-from dashboard.findings import ALERTING, STANDARD, THRESHOLDS, Finding, ThresholdError, Thresholds
+from dashboard.findings import ALERTING, Finding
+from dashboard.thresholds import STANDARD, THRESHOLDS, ThresholdError, Thresholds
 from db import Connection
 from db.store import DEFAULT_URL, StoreError, explained, open_engine, ready
 

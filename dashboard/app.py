@@ -7,19 +7,22 @@ process remembers (`db.memory`) is what the database would say again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
-from flask import Flask, Response, g, redirect, request
+from dash.exceptions import DependencyException, InvalidCallbackReturnValue
+from flask import Flask, Response, redirect, request
 from markupsafe import escape
+from pydantic import ValidationError, validate_call
 
-from dashboard import downloads, plotly_bundle
-from dashboard.downloads import Problem
+from dashboard import actions, downloads, guard, password, plotly_bundle
+from dashboard.actions import ImpossibleAction
+from dashboard.downloads import Format, Problem
+from dashboard.guard import Turns
 from dashboard.pages import PAGES, board
 from dashboard.pages.market import MARKET
 from dashboard.pages.page import PRODUCT, Page, Site, framed, look_name
@@ -31,6 +34,12 @@ if TYPE_CHECKING:
     from db import Engine
 
 _log = logging.getLogger(__name__)
+
+_PICTURES, _FILES = 4, 6
+"""How many pictures and how many other files a process makes at once. There are more threads: pages go first."""
+
+_SOON = 5
+"""In how many seconds those shall come again who found all turns taken."""
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -82,14 +91,20 @@ def create_app(
     address: str = "",
     today: Callable[[], date] = date.today,
     pages: Sequence[Page] = PAGES,
+    names: Sequence[str] | None = None,
+    passwords: Mapping[str, str] | None = None,
 ) -> Dash:
     """The app on a database.
 
     `address` is where others reach it, for the links in pictures; `today` says which day it is; `pages` are in the
-    order of the navigation.
+    order of the navigation; `names` are the hosts that may be asked for beside the machine's own, None for any;
+    `passwords`, by name as `password.read` gives them, are asked for where there are any.
     """
     site = Site(engine=engine, address=address, today=today)
     server = Flask(__name__, static_folder=None)
+    guard.protect(server, names=names)
+    if passwords:
+        password.ask(server, passwords)
     server.config["COMPRESS_ALGORITHM"] = ["br", "gzip"]
     # Compressing a file while it is sent would leave it open.
     server.config["COMPRESS_STREAMS"] = False
@@ -117,7 +132,8 @@ def create_app(
     _register_fallback(app, site, pages)
     board.register(app, site, pages)
     _add_routes(server, site, pages)
-    _add_headers(server, csp=_content_security_policy(app))
+    _hold_actions(app, server)
+    guard.add_headers(server, csp=_content_security_policy(app), is_secure=address.startswith("https://"))
     # Dash serves only the scripts that it has named in a page. A worker that has not served one yet must know them too.
     with server.test_request_context(pages[0].path):
         app.index()  # type: ignore[no-untyped-call]
@@ -135,7 +151,10 @@ def _layout(site: Site, pages: Sequence[Page]) -> Component:
     Dash asks for the layout by itself, so the page is known from the referrer. A browser that does not tell it gets an
     empty page, which then asks for its content.
     """
-    came_from = urlsplit(request.referrer or "")
+    try:
+        came_from = urlsplit(request.referrer or "")
+    except ValueError:
+        came_from = urlsplit("")
     page = _page_at(came_from.path, pages)
     if page is None:
         return html.Div([dcc.Location(id="place", refresh=False), html.Div(id="page")])
@@ -150,6 +169,7 @@ def _register_fallback(app: Dash, site: Site, pages: Sequence[Page]) -> None:
     @app.callback(
         Output("page", "children"), Input("place", "pathname"), State("place", "search"), prevent_initial_call=True
     )
+    @validate_call
     def show(pathname: str | None, search: str | None) -> Component:
         return _page(site, pages, _page_at(pathname or "", pages) or pages[0], (search or "").removeprefix("?"))
 
@@ -158,10 +178,12 @@ def _register_fallback(app: Dash, site: Site, pages: Sequence[Page]) -> None:
 
 
 def _add_routes(server: Flask, site: Site, pages: Sequence[Page]) -> None:
+    pictures, files = Turns(_PICTURES), Turns(_FILES)
+
     @server.before_request
-    def begin() -> Any:
-        g.began = perf_counter()
-        if request.path == plotly_bundle.URL:
+    def instead() -> Any:
+        """What is answered here in the place of Dash."""
+        if request.path == plotly_bundle.URL and request.method in ("GET", "HEAD"):
             return _plotly()
         rule = request.url_rule.rule if request.url_rule else ""
         if rule == "/<path:path>" and not _page_at(request.path, pages):
@@ -177,7 +199,8 @@ def _add_routes(server: Flask, site: Site, pages: Sequence[Page]) -> None:
         try:
             last = queries.last_snapshot(site.engine)
         except StoreError as error:
-            return _text(503, str(error))
+            _log.warning("the database cannot be read: %s", error)
+            return guard.text(503, "the database cannot be read; the reason is in the server's log")
         found = {
             "status": "ok",
             "schema_version": SCHEMA_VERSION,
@@ -189,9 +212,13 @@ def _add_routes(server: Flask, site: Site, pages: Sequence[Page]) -> None:
     @server.get("/charts/<slug>.<format>")
     def chart_file(slug: str, format: str) -> Any:
         query = request.query_string.decode("utf-8", "replace")
-        made = downloads.answer(site.engine, slug, format, query, site=site.address, today=site.today())
+        turns = pictures if format in (Format.PNG, Format.SVG) else files
+        with turns.taken() as has_turn:
+            if not has_turn:
+                return guard.text(503, "others are being served; try again in a few seconds", retry_after=_SOON)
+            made = downloads.answer(site.engine, slug, format, query, site=site.address, today=site.today())
         if isinstance(made, Problem):
-            return _text(made.status, made.text)
+            return guard.text(made.status, made.text, retry_after=made.retry_after)
         response = Response(made.body, content_type=made.content_type)
         response.headers["Content-Disposition"] = f'attachment; filename="{made.filename}"'
         response.headers["Cache-Control"] = "no-cache"
@@ -206,9 +233,36 @@ def _add_routes(server: Flask, site: Site, pages: Sequence[Page]) -> None:
                     return redirect(page.link(request.query_string.decode("latin-1"), chart))
         return _not_found(pages)
 
-    @server.errorhandler(500)
-    def failed(_error: Exception) -> Response:
-        return _text(500, "something went wrong here; the reason is in the server's log")
+    @server.errorhandler(DependencyException)
+    def no_script(_error: DependencyException) -> Response:
+        return guard.text(404, "not found")
+
+
+def _hold_actions(app: Dash, server: Flask) -> None:
+    """Refuse the actions that no page of ours sends, before and in the callbacks."""
+
+    @server.before_request
+    def hold() -> None:
+        if request.path == actions.PATH and request.method == "POST":
+            try:
+                body = request.get_json()
+            except RecursionError as error:
+                raise ImpossibleAction("this is nested too deep") from error
+            actions.check(body, app.callback_map)
+
+    @server.errorhandler(ImpossibleAction)
+    def impossible(error: ImpossibleAction) -> Response:
+        return guard.text(400, str(error))
+
+    @server.errorhandler(ValidationError)
+    def impossible_value(_error: ValidationError) -> Response:
+        return guard.text(400, "this action has other values")
+
+    @server.errorhandler(InvalidCallbackReturnValue)
+    def impossible_count(error: InvalidCallbackReturnValue) -> Response:
+        # A page has as many parts as its callback fills; were it ours that does not, the log would say so.
+        _log.warning("an action has other parts than its page: %s", " ".join(str(error).split())[:200])
+        return guard.text(400, "this action has other parts")
 
 
 def _plotly() -> Any:
@@ -221,10 +275,6 @@ def _plotly() -> Any:
     response.headers["Cache-Control"] = "no-cache"
     response.set_etag(script.etag)
     return response.make_conditional(request)
-
-
-def _text(status: int, line: str) -> Response:
-    return Response(" ".join(line.split()) + "\n", status=status, content_type="text/plain; charset=utf-8")
 
 
 def _not_found(pages: Sequence[Page]) -> Response:
@@ -240,9 +290,6 @@ def _not_found(pages: Sequence[Page]) -> Response:
     return Response(body, status=404, content_type="text/html; charset=utf-8")
 
 
-# Headers and the log
-
-
 def _content_security_policy(app: Dash) -> str:
     return "; ".join(
         (
@@ -256,18 +303,3 @@ def _content_security_policy(app: Dash) -> str:
             "frame-ancestors 'none'",
         )
     )
-
-
-def _add_headers(server: Flask, *, csp: str) -> None:
-    @server.after_request
-    def finish(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = csp
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "same-origin"
-        response.headers["X-Frame-Options"] = "DENY"
-        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        if request.path.startswith("/_dash-layout"):
-            response.headers["Cache-Control"] = "no-store"
-        milliseconds = (perf_counter() - g.began) * 1000 if "began" in g else 0.0
-        _log.info("%s %s %d %.0f ms", request.method, quote(request.path), response.status_code, milliseconds)
-        return response

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import math
+import re
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from enum import StrEnum
+from functools import partial
 from hashlib import sha256
 from io import StringIO
 from itertools import product
@@ -21,13 +25,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dashboard import pictures, style
+from dashboard import framing, pictures, style
 from dashboard.charts import chart as chart_of
 from dashboard.charts.chart import Chart, Reading, patient, source_line
 from dashboard.pictures import PictureError
 from dashboard.precedence import PUBLISHED_AS
 from dashboard.sales_lines import months_behind
-from dashboard.selection import InvalidSelection, PowertrainChoice, Refusal, Selection, Window
+from dashboard.selection import InvalidSelection, NotYetMade, PowertrainChoice, Refusal, Selection, Window
 from dashboard.style import Figure, Look
 from db import queries
 from db.claims import GRAIN_MONTHS
@@ -37,8 +41,12 @@ from db.vocabulary import ALL, Grain
 if TYPE_CHECKING:
     from db import Connection, Engine
 
+_log = logging.getLogger(__name__)
+
 _ROW_KEY = ["period_start", "market", "maker", "maker_name", "model", "model_name", "source", "grain", "window"]
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile("(^|[;\t])(?=[=+@\t\r\uff1d\uff0b\uff0d\uff20-])")
+"""Where a spreadsheet would see a formula: also after a semicolon, which separates cells in much of Europe, and where
+its sign is as wide as a Chinese one."""
 
 
 class Format(StrEnum):
@@ -76,40 +84,62 @@ class Download:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why there is no file: an HTTP status and one line of text."""
+    """Why there is no file: an HTTP status, one line of text, and in how many seconds there may be one."""
 
     status: int
     text: str
+    retry_after: int | None = None
 
 
 def answer(engine: Engine, slug: str, format: str, query: str, *, site: str, today: date) -> Download | Problem:
-    """The file at `/charts/<slug>.<format>?<query>`, or why there is none."""
+    """The file at `/charts/<slug>.<format>?<query>`, or why there is none.
+
+    Nobody waits here for what takes longer to compute than a page may: it is made in the background.
+    """
     try:
-        chart = chart_of(slug)
+        # What is not there is named in the answer, which need not be as long as the question.
+        chart = chart_of(slug[:40])
         wanted = Format(format)
     except KeyError as error:
         return Problem(404, _one_line(str(error.args[0])))
     except ValueError:
         return Problem(404, f"a chart is to be had as {', '.join(Format)}")
     try:
-        return download(engine, chart, query, format=wanted, site=site, today=today)
+        return download(engine, chart, query, format=wanted, site=site, today=today, is_patient=False)
     except InvalidSelection as error:
         return Problem(400, _one_line(str(error)))
+    except NotYetMade as error:
+        return Problem(503, _one_line(str(error)), retry_after=60)
     except Refusal as error:
         return Problem(422, _one_line(str(error)))
-    except (PictureError, StoreError) as error:
+    except PictureError as error:
         return Problem(503, _one_line(str(error)))
+    except StoreError as error:
+        return Problem(503, public(error, engine))
 
 
-def download(engine: Engine, chart: Chart, query: str, *, format: Format, site: str, today: date) -> Download:
+def public(error: StoreError, engine: Engine) -> str:
+    """What a reader is told of an error of the database: not where it is, which only the log says."""
+    text, place = _one_line(str(error)), engine.url.database
+    _log.warning("%s", text)
+    if engine.dialect.name != "sqlite" or not place:
+        return "the database cannot be read; the reason is in the server's log"
+    return re.sub(rf"\s*{re.escape(place)}(: )?", "", text)
+
+
+def download(
+    engine: Engine, chart: Chart, query: str, *, format: Format, site: str, today: date, is_patient: bool = True
+) -> Download:
     """The file of a chart's selection as asked for on `today`; `site` is the app's public address, for the link.
 
+    What it rests on and nobody has computed yet is made first, or where it `is_patient` not, refused by `NotYetMade`.
     Raises `InvalidSelection`, `Refusal`, `PictureError` or `StoreError`, each with a text of one line.
     """
     selection = Selection.from_query(query, defaults=chart.defaults)
     ready(engine)
     with explained(engine), engine.connect() as connection:
-        reading = patient(chart, connection, selection, today=today)
+        load = partial(patient, chart) if is_patient else chart.load
+        reading = load(connection, selection, today=today)
         rows = chart.rows(reading)
         if format is Format.CSV:
             body = csv_text(rows).encode()
@@ -149,7 +179,7 @@ def picture(chart: Chart, reading: Reading, *, format: Format, site: str) -> byt
 
 def framed(chart: Chart, reading: Reading, *, look: Look, site: str) -> Figure:
     """The figure that the page shows for a reading, with its words around it, in the size and theme of a look."""
-    return style.framed(
+    return framing.framed(
         chart.draw(reading, look),
         title=reading.title,
         subtitle=reading.subtitle,
@@ -190,7 +220,7 @@ def _number(value: float) -> str:
 
 
 def _plain(text: str) -> str:
-    escaped = f"'{text}" if text.startswith(_FORMULA) else text
+    escaped = _FORMULA.sub(r"\1'", text)
     return escaped.replace("\r", " ").replace("\n", " ")
 
 
@@ -265,21 +295,32 @@ def _receipts(
     """Every receipt once, numbered by its place, and for each row those it rests on with the lines in their files."""
     selection = reading.selection
     nouns = queries.nouns(connection, as_of=selection.as_of)
-    keys = [[str(part) for part in key] for key in rows[_ROW_KEY].itertuples(index=False, name=None)]
+    keys = list(_tuples(rows, _ROW_KEY))
     # A row may be of another grain than the selection, where a publisher has no finer one.
     of_period = {
-        (grain, window): replace(selection, grain=Grain(grain), window=Window(window)) for *_, grain, window in keys
+        (grain, window): replace(selection, grain=Grain(grain), window=Window(window))
+        for grain, window in {(key[-2], key[-1]) for key in keys}
     }
-    spans = [months_behind(of_period[grain, window], _month(start)) for start, *_, grain, window in keys]
+    known: dict[tuple[str, str, str], tuple[range, ...]] = {}
+
+    def behind_period(start: str, grain: str, window: str) -> tuple[range, ...]:
+        asked = start, grain, window
+        if asked not in known:
+            known[asked] = months_behind(of_period[grain, window], _month(start))
+        return known[asked]
+
+    spans = [behind_period(start, grain, window) for start, *_, grain, window in keys]
     if "period_before" in rows:
         # A change rests on an earlier period too.
-        earlier = [_month(start) for start in rows["period_before"]]
-        befores = [months_behind(of_period[key[-2], key[-1]], month) for key, month in zip(keys, earlier, strict=True)]
+        befores = [
+            behind_period(str(start), grain, window)
+            for start, (*_, grain, window) in zip(rows["period_before"], keys, strict=True)
+        ]
         spans = [(*before, *span) for before, span in zip(befores, spans, strict=True)]
     # What each row counts: one basis and powertrain, or several bases where it is made of them.
     counted = [
-        [(basis, powertrain) for basis in bases.split(";")]
-        for bases, powertrain in zip(rows["basis"], rows["powertrain"], strict=True)
+        tuple((basis, powertrain) for basis in bases.split(";"))
+        for bases, powertrain in _tuples(rows, ["basis", "powertrain"])
     ]
     claims = pd.concat(
         [
@@ -297,22 +338,20 @@ def _receipts(
             for basis, powertrain in sorted({each for of_row in counted for each in of_row})
         ]
     )
-    receipts: list[dict[str, Any]] = []
-    numbers: dict[tuple[str, ...], int] = {}
+    numbers: dict[tuple[Any, ...], int] = {}
     # By basis, powertrain, market, maker, model and first month: the number of the receipt, the line, the source, the
     # month after.
     lines: dict[tuple[str, str, str, str, str, int], list[tuple[int, int, str, int]]] = defaultdict(list)
-    for claim in claims.to_dict("records"):
-        key = tuple(str(claim[name]) for name in _RECEIPT)
-        if key not in numbers:
-            numbers[key] = len(receipts)
-            receipts.append({**dict(zip(_RECEIPT, key, strict=True)), "urls": claim["urls"].split()})
-        month = _month(claim["period_start"])
-        place = (numbers[key], int(claim["line"]), str(claim["source_slug"]), month + GRAIN_MONTHS[claim["grain"]])
-        counts = claim["basis"], claim["powertrain"], claim["market"]
-        lines[*counts, claim["maker"], "", month].append(place)
-        lines[*counts, claim["maker"], claim["model"], month].append(place)
-        lines[*counts, "", "", month].append(place)
+    about = ["basis", "powertrain", "market", "maker", "model", "period_start", "grain", "line", "source_slug"]
+    for identity, (*counts, maker, model, start, grain, line, source) in zip(
+        _tuples(claims, _RECEIPT), _tuples(claims, about), strict=True
+    ):
+        month = _month(start)
+        place = numbers.setdefault(identity, len(numbers)), line, source, month + GRAIN_MONTHS[grain]
+        basis, powertrain, market = counts
+        for of_maker, of_model in ((maker, ""), (maker, model), ("", "")):
+            lines[basis, powertrain, market, of_maker, of_model, month].append(place)
+    receipts = [dict(zip(_RECEIPT, map(str, identity), strict=True)) for identity in numbers]
     of_row = []
     for (_, in_markets, slug, name, model, model_name, sources, *_), of_bases, span in zip(
         keys, counted, spans, strict=True
@@ -323,13 +362,18 @@ def _receipts(
         )
         places: dict[int, set[int]] = defaultdict(set)
         of_model = model_name if model != ALL else ""
-        for counts, market, maker, part in product(of_bases, in_markets.split("+"), makers, span):
+        for counted_as, market, maker, part in product(of_bases, in_markets.split("+"), makers, span):
             for month in part:
-                for number, line, source, end in lines.get((*counts, market, maker, of_model, month), ()):
-                    if source in behind and end <= part.stop:
+                for number, line, source, end in lines.get((*counted_as, market, maker, of_model, month), ()):
+                    if end <= part.stop and source in behind:
                         places[number].add(line)
         of_row.append([{"receipt": number, "lines": sorted(found)} for number, found in sorted(places.items())])
-    return receipts, of_row
+    return [{**receipt, "urls": receipt["urls"].split()} for receipt in receipts], of_row
+
+
+def _tuples(frame: pd.DataFrame, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The rows of some columns; many times as fast as pandas gives them."""
+    return zip(*(frame[name].to_numpy(object).tolist() for name in columns), strict=True)
 
 
 def _stored_as(powertrain: str) -> tuple[str, ...]:

@@ -7,32 +7,32 @@ asks the database for what the rules need; `alerts` are the findings that cross 
 
 from __future__ import annotations
 
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from dashboard import ledger, prices, style
+from dashboard import ledger, style
 from dashboard.charts import change_ledger, duel, duel_lines, headline_makers, market_share, price_history
+from dashboard.charts.change_ledger_words import REGIONS, who_name
 from dashboard.charts.chart import Chart
 from dashboard.charts.market_words import change_on_year, period_name
-from dashboard.ledger import HEADLINE_MAKERS, Entry, Kind, Ledger
-from dashboard.prices import Move, PriceBook
+from dashboard.ledger import Ledger
+from dashboard.ledger_entries import HEADLINE_MAKERS, Entry, record_said
+from dashboard.price_book import PriceBook, price_book
+from dashboard.prices import Move
 from dashboard.sales_lines import Line, MarketFigures, market_figures, month_start
 from dashboard.selection import BasisChoice, By, InvalidSelection, Measure, Refusal, Selection, Window
+from dashboard.thresholds import STANDARD, Thresholds
+from dashboard.what_changed import Kind
 from db import Connection, changes, queries, vintages
 from db.claims import Floats
 from db.queries import Names
 from db.vintages import TypicalRevision
 from db.vocabulary import ALL, OTHER, Basis, Grain, TaxIncluded, Word
-
-THRESHOLDS: Final = Path(__file__).parent / "alerts.toml"
-"""The thresholds that ship with the project."""
 
 MOST: Final = 5
 """Sentences of a week at the most."""
@@ -76,71 +76,6 @@ class Finding:
     def link(self) -> str:
         """The address of the chart."""
         return f"/charts/{self.chart}" + (f"?{self.query}" if self.query else "")
-
-
-class ThresholdError(Exception):
-    """The file of thresholds cannot be used. The text is one line that names the file and what is wrong."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Thresholds:
-    """From which size on a change is told; see `alerts.toml`, which says of each what it is."""
-
-    markets: tuple[str, ...]
-    makers: tuple[str, ...]
-    times_usual: float
-    periods: int
-    share_at_least: float
-    among: int
-    price_cut_at_least: float
-    revision_cars: int
-    overdue_days: int
-
-    @classmethod
-    def read(cls, path: Path) -> Thresholds:
-        """The thresholds of a file; raises `ThresholdError` for one that is none, and for unknown or missing names."""
-        try:
-            told = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ThresholdError(f"{path}: cannot be read ({error.strerror})") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ThresholdError(f"{path}: is no TOML file: {error}") from error
-        found: dict[str, Any] = {}
-        for place, (field, kind) in _FIELDS.items():
-            section, name = place.split(".")
-            of = told.get(section)
-            value = of.pop(name, None) if isinstance(of, dict) else None
-            is_list = kind is tuple and isinstance(value, list) and all(isinstance(each, str) for each in value)
-            if not is_list and (
-                isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind)
-            ):
-                wanted = {tuple: "a list of texts", float: "a number", int: "a whole number"}[kind]
-                raise ThresholdError(f"{path}: {place} is missing or no {wanted.removeprefix('a ')}")
-            found[field] = tuple(value) if isinstance(value, list) else kind(value)
-        unknown = [
-            f"{section}.{name}" for section, of in told.items() for name in (of if isinstance(of, dict) else ("",))
-        ]
-        if unknown:
-            raise ThresholdError(f"{path}: {unknown[0].rstrip('.')} is unknown; valid: {', '.join(_FIELDS)}")
-        return cls(**found)
-
-
-_FIELDS: Final[Mapping[str, tuple[str, type]]] = {
-    "watched.markets": ("markets", tuple),
-    "watched.makers": ("makers", tuple),
-    "share.times_usual": ("times_usual", float),
-    "share.periods": ("periods", int),
-    "share.at_least": ("share_at_least", float),
-    "passing.among": ("among", int),
-    "price_cut.at_least": ("price_cut_at_least", float),
-    "revision.cars": ("revision_cars", int),
-    "overdue.days": ("overdue_days", int),
-}
-
-assert {field for field, _ in _FIELDS.values()} == {field.name for field in fields(Thresholds)}
-
-STANDARD: Final = Thresholds.read(THRESHOLDS)
-"""The thresholds of the project."""
 
 
 # A week
@@ -444,9 +379,7 @@ def _of_prices(
     frame = found.records.get("price")
     if frame is None or not (frame["market"].isin(thresholds.markets) & frame["maker"].isin(thresholds.makers)).any():
         return []
-    book = prices.price_book(
-        connection, as_of=day, markets=thresholds.markets, makers=thresholds.makers, quotes_only=True
-    )
+    book = price_book(connection, as_of=day, markets=thresholds.markets, makers=thresholds.makers, quotes_only=True)
     return price_cuts(book, thresholds, names, since=before)
 
 
@@ -476,7 +409,7 @@ def price_cuts(book: PriceBook, thresholds: Thresholds, names: Names, *, since: 
                 as_of=book.as_of,
             ),
         )
-        car = " ".join(part for part in (change_ledger.who_name(after.maker, after.model, names), after.trim) if part)
+        car = " ".join(part for part in (who_name(after.maker, after.model, names), after.trim) if part)
         kind = after.kind.value.replace("_", " ")
         told.append(
             Finding(
@@ -530,8 +463,8 @@ def attach_figures(
     is_share = row["unit"] == "share"
     difference = row["value"] - before["value"]
     changed = style.pp_text(difference) if is_share else style.growth_text(difference / before["value"])
-    now, then = (ledger.record_said("attach", each) for each in (row, before))
-    region = {"GLOBAL": "worldwide"}.get(row["region"], f"in {change_ledger.REGIONS.get(row['region'], row['region'])}")
+    now, then = (record_said("attach", each) for each in (row, before))
+    region = {"GLOBAL": "worldwide"}.get(row["region"], f"in {REGIONS.get(row['region'], row['region'])}")
     what = str(row["attach_basis"]).replace("_", " ")
     return [
         Finding(
@@ -589,7 +522,7 @@ def revisions(
     for row in largest.to_dict("records"):
         p90 = usual[row["source"]].p90 or 0.0
         place = in_market(names.markets[row["market"]])
-        who = "the total" if row["maker"] == ALL else change_ledger.who_name(row["maker"], row["model"], names)
+        who = "the total" if row["maker"] == ALL else who_name(row["maker"], row["model"], names)
         when = style.period_text(month_start(int(row["month"])), row["grain"])
         relative = style.growth_text(row["now"] / row["before"] - 1)
         told.append(

@@ -67,10 +67,9 @@ def _fit(told: Told, tell: Callable[[str, float], None]) -> None:
     made = projected.make_fit(told, progress=lambda done: tell("fit", done))
     if made.refusal:
         _fail(made.refusal)
-    least = min((step.effective for step in made.steps), default=float(made.particles))
     print(
         f"fit as known on {told.record.as_of}: {made.distinct:,} of {made.particles:,} parameter sets differ, at least "
-        f"{least:,.0f} effective at each step, in {told.folder}"
+        f"{made.least_effective:,.0f} effective at each step, in {told.folder}"
     )
 
 

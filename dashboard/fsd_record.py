@@ -12,12 +12,13 @@ import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Final
 
 import pandas as pd
 
 from dashboard.prices import Price, PricedLine, Quote
+from dashboard.projections.record import quarter_end, quarter_of
 from db.vocabulary import (
     ALL,
     OPEN_END,
@@ -317,17 +318,6 @@ def attach_points(frame: pd.DataFrame) -> tuple[AttachPoint, ...]:
         for row, told in enumerate(frame.to_dict("records"))
     ]
     return tuple(sorted(found, key=lambda point: (point.as_of, point.basis, point.region, point.model, point.row)))
-
-
-def quarter_of(day: date) -> int:
-    """The quarter of a day, as year * 4 and 0 to 3."""
-    return day.year * 4 + (day.month - 1) // 3
-
-
-def quarter_end(quarter: int) -> date:
-    """The last day of a quarter."""
-    following = quarter + 1
-    return date(following // 4, following % 4 * 3 + 1, 1) - timedelta(days=1)
 
 
 def over_delivered(points: Sequence[AttachPoint], deliveries: Mapping[int, float]) -> tuple[AttachPoint, ...]:

@@ -22,7 +22,7 @@ from dashboard.charts.projection_words import AREA_NAMES
 from dashboard.controls import aria, control_id
 from dashboard.projections import scenarios
 from dashboard.projections.levers import CHIP_MONTHS, DEMAND_SHIFT, Demand, ImpossibleLever, Levers, Route
-from dashboard.projections.record import CURRENCY, REGIONS
+from dashboard.projections.regions import CURRENCY, REGIONS
 from dashboard.projections.scenarios import Choice, Scenario
 from dashboard.selection import InvalidSelection, Selection, lever_name
 from db.vocabulary import AttachBasis

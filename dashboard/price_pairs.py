@@ -13,6 +13,7 @@ from datetime import date
 from statistics import median
 from typing import Final
 
+from dashboard.price_book import Vehicle
 from dashboard.prices import (
     CannotConvert,
     Converted,
@@ -22,7 +23,6 @@ from dashboard.prices import (
     Rates,
     Standing,
     Terms,
-    Vehicle,
     converted,
     standing_on,
 )

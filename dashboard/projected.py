@@ -15,12 +15,12 @@ import subprocess
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Full, Queue
 from threading import Lock, Thread
 from typing import Any, Final, Generic, TypeVar
 
@@ -31,7 +31,8 @@ from numpy.typing import NDArray
 from dashboard.projections import fitting, levers, model, parameters, record, scenarios, scoring, sensitivity
 from dashboard.projections.fitting import Fit
 from dashboard.projections.levers import ImpossibleLever, Levers
-from dashboard.projections.record import REGIONS, Record, Unreadable
+from dashboard.projections.record import Record, Unreadable
+from dashboard.projections.regions import REGIONS
 from dashboard.projections.scenarios import Scenario
 from dashboard.projections.scoring import Prediction
 from dashboard.projections.sensitivity import Bar
@@ -241,7 +242,7 @@ def fit(of: Told) -> Fit:
 def _stored_fit(of: Told) -> Fit:
     found = fitting.stored(of.record, of.folder)
     if found is None:
-        _ORDERS.put(_Order(of.key, of.asked, with_backtests=False))
+        _order(of, with_backtests=False)
         raise NotYetMade(
             _missing("the fit of the projection", of, takes="about half a minute"), make=lambda: make_fit(of)
         )
@@ -270,7 +271,7 @@ def backtests(of: Told) -> tuple[Prediction, ...]:
 def _stored_backtests(of: Told) -> tuple[Prediction, ...]:
     found = scoring.stored(of.record, of.folder)
     if found is None:
-        _ORDERS.put(_Order(of.key, of.asked, with_backtests=True))
+        _order(of, with_backtests=True)
         raise NotYetMade(_missing("the back-test", of, takes="minutes"), make=lambda: make_backtests(of))
     return found
 
@@ -310,7 +311,13 @@ class _Order:
     with_backtests: bool
 
 
-_ORDERS: SimpleQueue[_Order] = SimpleQueue()
+_ORDERS: Queue[_Order] = Queue(maxsize=8)
+"""What is to be made, in the order in which pages asked for it; while it is full nothing more is taken on."""
+
+
+def _order(of: Told, *, with_backtests: bool) -> None:
+    with suppress(Full):
+        _ORDERS.put_nowait(_Order(of.key, of.asked, with_backtests=with_backtests))
 
 
 def work_in_background(database_url: str, *, then: Callable[[], None]) -> None:

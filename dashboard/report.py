@@ -8,6 +8,7 @@ reports that are there and moved into place whole, or not at all.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import shutil
@@ -20,7 +21,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -230,11 +231,15 @@ def _careful(sheet: Sheet) -> Iterator[None]:
 
 @contextmanager
 def _unfinished(out: Path, week: str) -> Iterator[Path]:
-    """A folder beside the reports to make one in; it is gone in the end, and so are folders that were made for it."""
+    """A folder beside the reports to make one in; it is gone in the end, and so are folders that were made for it.
+
+    What makers of reports left that were killed is cleared away.
+    """
     is_new = not out.exists()
     folder = out / f".{week}.{os.getpid()}.unfinished"
     try:
         folder.mkdir(parents=True)
+        _clear_away(out)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -243,11 +248,54 @@ def _unfinished(out: Path, week: str) -> Iterator[Path]:
                 out.rmdir()
 
 
+def _clear_away(out: Path) -> None:
+    """Remove what is left of makers of reports that are no more; a report of theirs that has no other is put back."""
+    for path in out.glob(".*-W*.*"):
+        found = re.fullmatch(r"\.(\d{4}-W\d\d)\.(\d+)\.(unfinished|before)", path.name)
+        if found is None or _runs(int(found[2])):
+            continue
+        if found[3] == "before" and not (out / found[1]).exists():
+            path.rename(out / found[1])
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    """Whether a process of this machine still runs; where that cannot be asked, it is taken to."""
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OverflowError:  # no process has such a number
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True
+
+
+def _exchanged(made: Path, target: Path) -> bool:
+    """Whether two folders have changed places in one step: Linux can, on most of its file systems."""
+    if not sys.platform.startswith("linux") or not target.is_dir():
+        return False
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of <linux/fs.h>
+    return bool(rename(here, os.fsencode(made), here, os.fsencode(target), exchange) == 0)
+
+
 def put_in_place(made: Path, target: Path) -> None:
     """Move a finished folder to its name; the one that was there goes once the new one stands.
 
-    Another process may do the same at the same time: the last one stays.
+    Where the system can, they change places in one step, so that a reader finds one of them at any moment. Another
+    process may do the same at the same time: the last one stays.
     """
+    if _exchanged(made, target):
+        shutil.rmtree(made, ignore_errors=True)
+        return
     before = target.with_name(f".{target.name}.{os.getpid()}.before")
     for attempt in range(20):
         with suppress(FileNotFoundError):
@@ -268,6 +316,14 @@ def put_in_place(made: Path, target: Path) -> None:
 # Command line
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+class _Ended(KeyboardInterrupt):
+    """Somebody asked the process to end, as a service manager does."""
+
+
+def _end(*_: object) -> NoReturn:
+    raise _Ended
 
 
 @app.command()
@@ -292,7 +348,7 @@ def report(
         print("error: --again goes with --send", file=sys.stderr)
         raise typer.Exit(2)
     # Whoever ends a job ends it so; what is unfinished is cleared away all the same.
-    was = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    was = signal.signal(signal.SIGTERM, _end)
     folder = None
     try:
         chosen = week or week_of(today)
@@ -312,10 +368,10 @@ def report(
             raise
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         raise typer.Exit(2 if isinstance(error, NoWeek) else 1) from error
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as by:
         what = f"{folder} is whole, but may not be sent" if folder else "the previous report is untouched"
         print(f"error: interrupted; {what}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        raise typer.Exit(128 + (signal.SIGTERM if isinstance(by, _Ended) else signal.SIGINT)) from None
     finally:
         pictures.close()
         signal.signal(signal.SIGTERM, was)

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from dashboard.charts import chart as chart_at
 from dashboard.charts.chart import Chart
-from dashboard.ledger import Kind, Ledger
+from dashboard.ledger import Ledger
 from dashboard.selection import InvalidSelection, Selection
+from dashboard.what_changed import Kind
 from db.schema import RECORDS
 
 SHEETS: Final = Path(__file__).parent / "report_sheets.toml"
@@ -85,7 +86,7 @@ def sheets(path: Path) -> tuple[Sheet, ...]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ReportError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ReportError(f"{path}: is no TOML file: {error}") from error
     entries = content.get("sheet")
     if not entries or not isinstance(entries, list) or set(content) != {"sheet"}:

@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from dashboard import __version__, style
+from dashboard import __version__, framing, style
 from dashboard.charts.chart import Reading, source_line
 from dashboard.charts.events import NO_EVENTS
 from dashboard.downloads import link
@@ -219,7 +219,7 @@ def index(week: Week, pages: Sequence[Page], left_out: Sequence[LeftOut]) -> str
         known=html.escape(week.known),
         stale=f'<p class="stale">{html.escape(STALE)}</p>\n' if week.is_stale else "",
         findings=_findings(week),
-        count=_counted(len(pages), "sheet"),
+        count=style.count_text(len(pages), "sheet"),
         sections="\n".join(sections),
         left_out=f"<h2>Left out this week</h2>\n<ul>\n{reasons}</ul>\n" if left_out else "",
     )
@@ -239,10 +239,6 @@ def _findings(week: Week) -> str:
 def _sentence(finding: Finding, *, site: str) -> str:
     text = html.escape(finding.text)
     return f'<a href="{html.escape(site + finding.link)}">{text}</a>' if site else text
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 # The digest
@@ -371,7 +367,7 @@ def _paper(written: Sequence[_Text]) -> Figure:
 def small(page: Page, cell: Look) -> Figure:
     """A sheet's chart for the digest: with title, subtitle and badge; notes and events are on the sheet."""
     reading = replace(page.reading, events=NO_EVENTS)
-    return style.framed(
+    return framing.framed(
         page.sheet.chart.draw(reading, cell),
         title=reading.title,
         subtitle=reading.subtitle,

@@ -18,20 +18,8 @@ import numpy as np
 
 from dashboard import precedence
 from dashboard.comparability import HEADLINE_BASES, check_names, check_sales, is_of_totals, is_within_market
-from dashboard.metrics import (
-    Entity,
-    Panel,
-    Records,
-    added,
-    at,
-    growth,
-    own_panel,
-    own_rows,
-    panel,
-    records,
-    share,
-    window_opening,
-)
+from dashboard.metrics import growth, share
+from dashboard.panels import Entity, Panel, Records, added, at, own_panel, own_rows, panel, records, window_opening
 from dashboard.precedence import PUBLISHED_AS, OfMarket
 from dashboard.selection import (
     BasisChoice,

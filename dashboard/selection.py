@@ -117,6 +117,10 @@ class NotYetMade(Refusal):
         self.make = make
 
 
+LONGEST = 8000
+"""Characters of a query string: what servers take as the first line of a request."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """What a reader has chosen. An empty tuple or None means: everything, or the chart's own choice."""
@@ -157,8 +161,11 @@ class Selection:
     def from_query(cls, query: str, *, defaults: Self) -> Self:
         """The selection of a query string; names that it leaves out take the default.
 
-        Raises `InvalidSelection` for an unknown name, a value that is not of the name's form, and a name given twice.
+        Raises `InvalidSelection` for an unknown name, a value that is not of the name's form, a name given twice, and a
+        query string that is longer than a link may be.
         """
+        if len(query) > LONGEST:
+            raise InvalidSelection(f"the selection is longer than {LONGEST:,} characters", name="")
         chosen: dict[str, Any] = {}
         moved: dict[str, str] = {}
         try:

@@ -30,6 +30,8 @@ from typing import Any, Final, Protocol
 import httpx
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
+from dashboard import style
+
 ATTEMPTS: Final = 4
 """How often a target is tried that fails for the moment, with 2, 4 and 8 seconds between."""
 
@@ -153,7 +155,7 @@ class Mail:
         That it refuses some of the recipients is an error for good.
         """
         written = partial(letter, report, sender=self.sender, recipients=self.recipients, now=now)
-        said = _counted(len(self.recipients), "recipient")
+        said = style.count_text(len(self.recipients), "recipient")
         with _explained(), self._connection() as server:
             mail = written()
             limit, size = server.esmtp_features.get("size", ""), len(mail.as_bytes())
@@ -435,10 +437,6 @@ def _note(record: Path, sent: Sequence[Mapping[str, str]]) -> None:
         raise SendError(
             f"sent by {sent[-1]['to']}, but {record} cannot be written ({error.strerror}): it would be sent again"
         ) from error
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 # At INFO it names the address of each request.

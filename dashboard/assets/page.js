@@ -40,11 +40,18 @@
     if (target) target.scrollIntoView();
     return Boolean(target);
   };
+  // Cards get their heights one after another, and what stands under them comes last: what the link is to stays in sight
+  // until the reader does something.
+  const stayAtAnchor = () => {
+    const growing = new ResizeObserver(goToAnchor);
+    growing.observe(document.getElementById("content"));
+    for (const name of ["wheel", "touchmove", "pointerdown", "keydown"])
+      addEventListener(name, () => growing.disconnect(), { capture: true, once: true, passive: true });
+  };
   once("[data-theme-choice]", paint);
   once("[data-look]", () => {
     paint();
-    // What stands under the cards comes after them.
-    if (location.hash.length > 1 && !goToAnchor()) once(`#${CSS.escape(location.hash.slice(1))}`, goToAnchor);
+    if (location.hash.length > 1) stayAtAnchor();
     const current = document.querySelector(".site-header [aria-current]");
     current.parentElement.scrollLeft = current.offsetLeft - current.parentElement.offsetLeft;
   });
@@ -81,6 +88,32 @@
     childList: true, subtree: true, attributes: true, attributeFilter: ["aria-selected"],
   });
 
+  // A table comes as one text: with a component of Dash for each cell every change of the page would take long.
+  const fillTable = (frame) => {
+    const { header, rows, numbers, heads } = JSON.parse(frame.dataset.table);
+    const table = document.createElement("table");
+    const fill = (row, texts, isHead) => texts.forEach((text, at) => {
+      const cell = document.createElement(isHead || (heads && at === 0) ? "th" : "td");
+      if (cell.tagName === "TH") cell.scope = isHead ? "col" : "row";
+      if (numbers.includes(at)) cell.className = "number";
+      cell.textContent = text;
+      row.append(cell);
+    });
+    fill(table.createTHead().insertRow(), header, true);
+    const body = table.createTBody();
+    for (const texts of rows) fill(body.insertRow(), texts, false);
+    frame.replaceChildren(table);
+  };
+  new MutationObserver((changes) => {
+    const frames = new Set(changes.filter(({ type }) => type === "attributes").map(({ target }) => target));
+    for (const { addedNodes } of changes)
+      for (const node of addedNodes)
+        if (node.nodeType === Node.ELEMENT_NODE)
+          for (const frame of [node, ...node.querySelectorAll("[data-table]")])
+            if (frame.dataset.table && !frame.firstChild) frames.add(frame);
+    for (const frame of frames) if (frame.dataset.table) fillTable(frame);
+  }).observe(root, { childList: true, subtree: true, attributes: true, attributeFilter: ["data-table"] });
+
   const copy = async (text) => {
     if (navigator.clipboard) return navigator.clipboard.writeText(text);
     const field = document.createElement("textarea");
@@ -109,6 +142,14 @@
       const chart = button.closest(".card").id;
       window.dash_clientside.set_props({ part: "point", chart }, { data: JSON.parse(button.dataset.point) });
     }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const close = event.key === "Escape" && event.target.closest(".card")?.querySelector('[data-point="null"]');
+    if (!close) return;
+    const back = close.closest(".card").querySelector(".newest button");
+    close.click();
+    if (back) back.focus();
   });
 
   // With one label for all lines, a click is on every line at once: the nearest one to the pointer is meant.

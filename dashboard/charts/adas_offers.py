@@ -16,8 +16,9 @@ import pandas as pd
 
 from dashboard import style
 from dashboard.charts import fsd_words as words
-from dashboard.charts.chart import Chart, Point, Reading, Table, shortest
+from dashboard.charts.chart import Chart, Reading, Table, shortest
 from dashboard.charts.market_words import listed
+from dashboard.charts.price_words import when_text
 from dashboard.charts.whole_market import answered
 from dashboard.fsd_record import MakerOffer, Term, maker_offers
 from dashboard.selection import NotPublished, Selection
@@ -195,7 +196,7 @@ def notes(found: Offers) -> tuple[str, ...]:
     if spread:
         offer, term = max(spread, key=lambda pair: pair[1].day)
         who = found.names.makers[offer.maker]
-        when = words.when_text(term.day, term.precision)
+        when = when_text(term.day, term.precision)
         said.append(f"Of spread, last: {who} {offer.package}, {_spread(term.attach_value, term.attach_unit)} ({when}).")
     if found.others and found.selection.market:
         said.append(f"Offers are known in {listed([found.names.markets[code] for code in found.others])} too.")
@@ -305,7 +306,7 @@ _ALONE = (Billing.INCLUDED, Billing.WITHDRAWN, Billing.UNSTATED)
 
 def _text(offer: MakerOffer, term: Term, found: Offers) -> str:
     spread = _spread(term.attach_value, term.attach_unit)
-    when = words.when_text(term.day, term.precision)
+    when = when_text(term.day, term.precision)
     return f"{_name(offer, found)}: {_terms_text(term)}, {when}" + (f"; {spread}" if spread else "")
 
 
@@ -373,7 +374,7 @@ def table(reading: Reading) -> Table:
         (
             f"{found.names.makers[offer.maker]} {offer.package}",
             found.names.markets[offer.market],
-            words.when_text(term.day, term.precision),
+            when_text(term.day, term.precision),
             _terms_text(term),
             term.sae_level or style.MISSING,
             _spread(term.attach_value, term.attach_unit) or style.MISSING,
@@ -390,26 +391,19 @@ def table(reading: Reading) -> Table:
     )
 
 
-def receipts(connection: Connection, reading: Reading, point: Point) -> pd.DataFrame:
-    """The stored row behind a mark."""
-    found: Offers = reading.content
-    return words.claims_behind(connection, found.frame, [int(point.model)], says=lambda row: _says(row, found))
-
-
-def row_receipts(connection: Connection, reading: Reading) -> pd.DataFrame:
-    """The stored row behind each row of the download."""
-    found: Offers = reading.content
-    places = [term.row for offer in found.offers for term in offer.terms]
-    claims = words.claims_behind(connection, found.frame, places, says=lambda row: _says(row, found))
-    return claims.assign(row=range(len(places)))
-
-
 def _says(row: Mapping[Any, Any], found: Offers) -> words.Says:
     lines = found.frame["line"].tolist()
     of_line = {lines[term.row]: (offer, term) for offer in found.offers for term in offer.terms}
     offer, term = of_line[int(row["line"])]
     stated = "; ".join(filter(None, (_terms_text(term), _spread(term.attach_value, term.attach_unit))))
     return words.Says(day=term.day, about=f"{_name(offer, found)}, {found.names.markets[offer.market]}", stated=stated)
+
+
+_RECEIPTS = words.RecordReceipts(
+    frame=lambda found: found.frame,
+    rows=lambda found: [term.row for offer in found.offers for term in offer.terms],
+    says=_says,
+)
 
 
 ADAS_OFFERS = Chart(
@@ -422,7 +416,7 @@ ADAS_OFFERS = Chart(
     draw=draw,
     rows=rows,
     table=table,
-    receipts=receipts,
-    row_receipts=row_receipts,
+    receipts=_RECEIPTS.of_point,
+    row_receipts=_RECEIPTS.of_rows,
     by_day=True,
 )

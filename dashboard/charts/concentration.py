@@ -29,17 +29,8 @@ from dashboard.charts.market_drawing import (
     with_gaps,
     x_range,
 )
-from dashboard.charts.market_words import (
-    COUNTED,
-    Drawn,
-    cars_name,
-    common_notes,
-    first_up,
-    freshness,
-    period_name,
-    rest_share,
-    subtitle,
-)
+from dashboard.charts.market_notes import common_notes, freshness
+from dashboard.charts.market_words import COUNTED, Drawn, cars_name, first_up, period_name, rest_share, subtitle
 from dashboard.charts.whole_market import answered, as_asked, whole_market
 from dashboard.metrics import concentration
 from dashboard.sales_lines import Line, MarketFigures, month_start

@@ -1,19 +1,14 @@
-"""`conflicts`: where sources contradict each other.
+"""`conflicts`: where sources contradict each other (`dashboard.conflicts` says what is compared).
 
-Two figures of two sources are set side by side where they are about the same cars on the same basis in the same period:
-stated so by both, or by one of them as the months or quarters of the other's longer period. The one of the source that
-comes first (its precedence) is what other charts draw; the other one is shown here and nowhere else.
-
-A figure that its publisher rounds is contradicted only by what its rounding does not explain.
+Other charts draw the figure of the source that comes first (its precedence); the other one is shown here and nowhere
+else.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
-from itertools import combinations
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from math import copysign, log10
 from typing import Any
 
@@ -22,16 +17,15 @@ import pandas as pd
 from dashboard import style
 from dashboard.charts.chart import CARS, DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table, shortest
 from dashboard.comparability import HEADLINE_BASES, check_names
+from dashboard.conflicts import SIGNIFICANT_DIGITS, Cell, Conflicts, Kind, Pair, compared
 from dashboard.precedence import PUBLISHED_AS
+from dashboard.sales_lines import month_number, month_start
 from dashboard.selection import BasisChoice, Measure, Selection
 from dashboard.style import Figure, Look
+from dashboard.what_changed import as_day
 from db import Connection, queries
 from db.claims import GRAIN_MONTHS
-from db.queries import Citation, Nouns
-from db.vocabulary import ALL, OTHER, Grain, Powertrain, States, Word
-
-SIGNIFICANT_DIGITS: Mapping[str, int] = {"iea-global-ev-data": 2, "our-world-in-data": 2}
-"""Sources that round, and to how many digits at the least: 4.3 million of the IEA is 4.25 to 4.35 million."""
+from db.vocabulary import ALL
 
 LARGEST = 10.0
 """The largest difference on the axis, as a fraction: what is beyond stands at its edge, marked."""
@@ -39,202 +33,6 @@ LARGEST = 10.0
 TABLE_ROWS = 60
 
 MEASURES = (Measure.UNITS,)
-
-
-class Kind(Word):
-    """How two figures of two sources come to be about the same cars."""
-
-    SAME = "same cell", "both state it"
-    MONTHS = "sum of months", "the months of one against the longer period of the other"
-    QUARTERS = "sum of quarters", "the quarters of one against the year of the other"
-    PARTS = "sum of powertrains", "battery and plug-in hybrid cars of one against both together of the other"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Which cars in which period: `month` is the first one, as year * 12 + month - 1."""
-
-    market: str
-    basis: str
-    powertrain: str
-    grain: str
-    month: int
-    maker: str
-    model: str
-
-
-@dataclass(frozen=True)
-class Figured:
-    """A source's figure of a cell: `slack` is how far from the true one rounding may have put it, `known` the day since
-    1970-01-01 since when it stands, `kind` whether it is stated or added up."""
-
-    source: str
-    units: float
-    slack: float
-    known: int
-    kind: Kind
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two sources on one cell: `chosen` is of the source that comes first and is drawn elsewhere, `other` loses."""
-
-    cell: Cell
-    chosen: Figured
-    other: Figured
-
-    @property
-    def kind(self) -> Kind:
-        """What the comparison rests on: the sum, where one of the two is one."""
-        return self.chosen.kind if self.chosen.kind is not Kind.SAME else self.other.kind
-
-    @property
-    def difference(self) -> float:
-        """Cars by which the other exceeds the chosen one."""
-        return self.other.units - self.chosen.units
-
-    @property
-    def relative(self) -> float | None:
-        """The difference as a part of the chosen figure; None where that is zero."""
-        return self.difference / self.chosen.units if self.chosen.units else None
-
-    @property
-    def is_rounding(self) -> bool:
-        """Whether they differ by no more than rounding explains."""
-        return 0 < abs(self.difference) <= self.chosen.slack + self.other.slack
-
-    @property
-    def differs(self) -> bool:
-        """Whether they contradict each other."""
-        return self.difference != 0 and not self.is_rounding
-
-
-@dataclass(frozen=True)
-class Conflicts:
-    """Every cell of a selection that two sources state, and the names to print them with."""
-
-    pairs: tuple[Pair, ...]
-    citations: Mapping[str, Citation]
-    nouns: Nouns
-
-    @property
-    def has_powertrains(self) -> bool:
-        """Whether the cells are of more than one powertrain."""
-        return len({pair.cell.powertrain for pair in self.pairs}) > 1
-
-    @property
-    def differing(self) -> tuple[Pair, ...]:
-        """The contradictions, the largest in proportion first."""
-        pairs = [pair for pair in self.pairs if pair.differs]
-        return tuple(sorted(pairs, key=lambda pair: (-_size(pair), pair.cell.month, pair.cell.market)))
-
-
-def _size(pair: Pair) -> float:
-    return abs(pair.relative) if pair.relative is not None else float("inf")
-
-
-# Comparing
-
-
-def compared(claims: pd.DataFrame, citations: Iterable[Citation]) -> tuple[Pair, ...]:
-    """Every pair of figures of two sources about the same cars, in order of period.
-
-    `claims` is as `queries.sales_figures` gives it. A sum is only taken where all its months or quarters are there, and
-    where its source does not state the longer period itself.
-    """
-    about = {cited.slug: cited for cited in citations}
-    stated = _stated(claims, about)
-    added = {source: _with_sums(figures) for source, figures in stated.items()}
-    order = sorted(added, key=lambda source: (about[source].precedence, source))
-    pairs = []
-    for first, second in combinations(order, 2):
-        for cell in added[first].keys() & added[second].keys():
-            one, other = added[first][cell], added[second][cell]
-            # Two sums compare what neither has stated.
-            if Kind.SAME in (one.kind, other.kind):
-                pairs.append(Pair(cell=cell, chosen=one, other=other))
-    return tuple(sorted(pairs, key=lambda pair: (pair.cell.month, str(pair.cell), pair.other.source)))
-
-
-_Figures = dict[Cell, Figured]
-
-
-_CELL = ["market", "basis", "powertrain", "grain", "month", "maker", "model"]
-_SUBJECT = ["market", "basis", "maker", "model"]
-
-
-def _stated(claims: pd.DataFrame, about: Mapping[str, Citation]) -> dict[str, _Figures]:
-    """Each source's figures by cell, with the total of each record of a market: stated, or the sum of what it holds.
-
-    Only of what more than one source tells anything: most of a market is told by one, and it is the most rows.
-    """
-    frame = claims[["source", *_CELL, "units", "known_from"]].astype(
-        {name: "str" for name in ("source", *_CELL) if name != "month"}
-    )
-    frame["slack"] = [_slack(units, source) for units, source in zip(frame["units"], frame["source"], strict=True)]
-    of_market = frame["source"].isin([slug for slug, cited in about.items() if cited.states == States.MARKET])
-    totals = (
-        frame[of_market & (frame["maker"] != ALL)]
-        .groupby(["source", *_CELL[:5]], as_index=False)
-        .agg({"units": "sum", "slack": "sum", "known_from": "max"})
-        .assign(maker=ALL, model=ALL)
-    )
-    # The unnamed rest is what each publisher does not name: two rests are not about the same cars.
-    named = frame[(frame["maker"] != OTHER) & (frame["model"] != OTHER)]
-    both = pd.concat([named, totals], ignore_index=True).drop_duplicates(["source", *_CELL])
-    shared = both[both.groupby(_SUBJECT)["source"].transform("nunique") > 1]
-    found: dict[str, _Figures] = defaultdict(dict)
-    columns = ["source", *_CELL, "units", "slack", "known_from"]
-    for source, *words, units, slack, known in zip(*(shared[name].tolist() for name in columns), strict=True):
-        found[source][Cell(*words)] = Figured(source=source, units=units, slack=slack, known=known, kind=Kind.SAME)
-    return found
-
-
-def _slack(units: float, source: str) -> float:
-    """Half a unit of the last digit that a publisher who rounds may have kept; zero for one who does not."""
-    digits = SIGNIFICANT_DIGITS.get(source)
-    if digits is None or units <= 0:
-        return 0.0
-    whole = str(int(units))
-    kept = max(digits, len(whole.rstrip("0")))
-    return 0.0 if len(whole) < kept else 0.5 * 10 ** (len(whole) - kept)
-
-
-def _sum(parts: Sequence[Figured], kind: Kind) -> Figured:
-    return Figured(
-        source=parts[0].source,
-        units=sum(part.units for part in parts),
-        slack=sum(part.slack for part in parts),
-        known=max(part.known for part in parts),
-        kind=kind,
-    )
-
-
-def _with_sums(figures: _Figures) -> _Figures:
-    """A source's figures with what its own add up to: both powertrains together, then quarters and years."""
-    found = dict(figures)
-    for cell, battery in figures.items():
-        if cell.powertrain == Powertrain.BEV:
-            hybrid = figures.get(replace(cell, powertrain=Powertrain.PHEV.value))
-            if hybrid is not None:
-                found.setdefault(
-                    replace(cell, powertrain=Powertrain.BEV_PHEV.value), _sum([battery, hybrid], Kind.PARTS)
-                )
-    # A year is added from its quarters only where its months are not all there.
-    for part, whole, kind in (
-        (Grain.MONTH, Grain.QUARTER, Kind.MONTHS),
-        (Grain.MONTH, Grain.YEAR, Kind.MONTHS),
-        (Grain.QUARTER, Grain.YEAR, Kind.QUARTERS),
-    ):
-        together: dict[Cell, list[Figured]] = defaultdict(list)
-        for cell, figured in figures.items():
-            if cell.grain == part:
-                start = cell.month - cell.month % whole.months
-                together[replace(cell, grain=whole.value, month=start)].append(figured)
-        for cell, parts in together.items():
-            if len(parts) * part.months == whole.months:
-                found.setdefault(cell, _sum(parts, kind))
-    return found
 
 
 # Reading
@@ -275,17 +73,9 @@ def _asked_for(cell: Cell, selection: Selection) -> bool:
         return False
     if selection.models and cell.model not in selection.models:
         return False
-    if selection.since and cell.month < _month_number(selection.since):
+    if selection.since and cell.month < month_number(selection.since):
         return False
-    return not selection.until or cell.month + GRAIN_MONTHS[cell.grain] <= _month_number(selection.until) + 1
-
-
-def _month_number(day: date) -> int:
-    return day.year * 12 + day.month - 1
-
-
-def _month_start(month: int) -> date:
-    return date(month // 12, month % 12 + 1, 1)
+    return not selection.until or cell.month + GRAIN_MONTHS[cell.grain] <= month_number(selection.until) + 1
 
 
 # Words
@@ -329,7 +119,7 @@ def _about(pair: Pair, found: Conflicts, *, market: bool) -> str:
     parts = [found.nouns.markets[cell.market]] if market else []
     if cell.maker != ALL or found.has_powertrains:
         parts.append(_entity(cell, found))
-    return " ".join([*parts, style.period_text(_month_start(cell.month), cell.grain)])
+    return " ".join([*parts, style.period_text(month_start(cell.month), cell.grain)])
 
 
 def _entity(cell: Cell, found: Conflicts) -> str:
@@ -361,14 +151,10 @@ def _badge(found: Conflicts) -> Badge:
         return Badge(text="nothing to compare")
     known = max(max(pair.chosen.known, pair.other.known) for pair in found.pairs)
     agreeing = 1 - len(found.differing) / len(found.pairs)
-    text = f"{style.share_text(agreeing)} agree · as known {style.day_text(_day(known))}"
+    text = f"{style.share_text(agreeing)} agree · as known {style.day_text(as_day(known))}"
     if not found.differing:
         return Badge(text=text)
     return Badge(text=text, amber=True, reason="Two sources state different figures about the same cars.")
-
-
-def _day(number: int) -> date:
-    return date(1970, 1, 1) + timedelta(days=number)
 
 
 def _notes(found: Conflicts) -> tuple[str, ...]:
@@ -394,7 +180,7 @@ def _told(pair: Pair, found: Conflicts) -> str:
     """'World, All makers, 2023: Open EV Charts 9,500,000 (sum of months), Global EV Data 9,600,000 (+1.1 %).'"""
     cell = pair.cell
     place = f"{found.nouns.markets[cell.market]}, {_entity(cell, found)}, "
-    when = style.period_text(_month_start(cell.month), cell.grain)
+    when = style.period_text(month_start(cell.month), cell.grain)
     one, other = (
         f"{found.citations[each.source].title} {each.units:,.0f}"
         + (f" ({each.kind.value})" if each.kind is not Kind.SAME else "")
@@ -414,12 +200,12 @@ def draw(reading: Reading, look: Look) -> Figure:
     is_narrow = (look.width or 0) < 600 and (look.width is not None or look.font_px < style.SCREEN.font_px)
     order = sorted({_sources(pair) for pair in found.pairs})
     first, last = found.pairs[0].cell.month, found.pairs[-1].cell.month
-    limit = _scale(min(max([0.01, *(_size(pair) for pair in found.pairs)]), LARGEST)) * 1.06
+    limit = _scale(min(max([0.01, *(pair.size for pair in found.pairs)]), LARGEST)) * 1.06
     ink = style.INK[look.theme]
     dots = [
         _Dot(
             pair=pair,
-            x=round(copysign(_scale(min(_size(pair), LARGEST)), pair.difference), 4),
+            x=round(copysign(_scale(min(pair.size, LARGEST)), pair.difference), 4),
             y=round(-order.index(_sources(pair)) + 0.35 - 0.7 * (pair.cell.month - first) / max(last - first, 1), 4),
         )
         for pair in found.pairs
@@ -490,7 +276,7 @@ class _Dot:
     @property
     def symbol(self) -> str:
         """A triangle at the edge for a difference beyond the axis, a hollow dot for none."""
-        if _size(self.pair) > LARGEST:
+        if self.pair.size > LARGEST:
             return "triangle-right" if self.pair.difference > 0 else "triangle-left"
         return "circle" if self.pair.differs else "circle-open"
 
@@ -524,7 +310,7 @@ def _largest(dots: Sequence[_Dot], found: Conflicts, *, look: Look, most: int, l
     ink, font = style.INK[look.theme], round(look.font_px * 0.92)
     apart = rows * font * 2.4 / max(look.height * 0.6, 1)
     named: list[_Dot] = []
-    for dot in sorted((dot for dot in dots if dot.pair.differs), key=lambda dot: -_size(dot.pair)):
+    for dot in sorted((dot for dot in dots if dot.pair.differs), key=lambda dot: -dot.pair.size):
         if len(named) < most and all(abs(dot.y - other.y) >= apart for other in named):
             named.append(dot)
     return [
@@ -552,15 +338,9 @@ def _stated_only(text: str, look: Look) -> Figure:
         xaxis={"visible": False, "range": [0, 1]},
         yaxis={"visible": False, "range": [0, 1]},
         annotations=[
-            {
-                "text": "<br>".join(style.escape(line) for line in style.wrap(text, width=320, font_px=look.font_px)),
-                "showarrow": False,
-                "xref": "paper",
-                "yref": "paper",
-                "x": 0.5,
-                "y": 0.5,
-                "font": {"size": look.font_px, "color": style.INK[look.theme].quiet},
-            }
+            style.statement(
+                "<br>".join(style.escape(line) for line in style.wrap(text, width=320, font_px=look.font_px)), look
+            )
         ],
     )
     return {"data": [{"type": "scatter", "x": [], "y": [], "mode": "markers"}], "layout": layout}
@@ -583,7 +363,7 @@ def rows(reading: Reading) -> pd.DataFrame:
         cell, both = pair.cell, (pair.chosen.units, pair.other.units)
         body.append(
             (
-                _month_start(cell.month).isoformat(),
+                month_start(cell.month).isoformat(),
                 cell.grain,
                 "none",
                 cell.market,
@@ -601,7 +381,7 @@ def rows(reading: Reading) -> pd.DataFrame:
                 "cars",
                 "differs" if pair.differs else "rounding" if pair.is_rounding else "agrees",
                 f"{pair.chosen.source};{pair.other.source}",
-                _day(max(pair.chosen.known, pair.other.known)).isoformat(),
+                as_day(max(pair.chosen.known, pair.other.known)).isoformat(),
                 pair.kind.value,
                 pair.other.units,
                 pair.difference,
@@ -618,7 +398,7 @@ def table(reading: Reading) -> Table:
     many = len(reading.selection.market) > 1
     body = [
         (
-            style.period_text(_month_start(pair.cell.month), pair.cell.grain),
+            style.period_text(month_start(pair.cell.month), pair.cell.grain),
             *([found.nouns.markets[pair.cell.market]] if many else []),
             _entity(pair.cell, found),
             pair.kind.value,

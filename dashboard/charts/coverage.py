@@ -7,30 +7,25 @@ unnamed `other`, and of a mere total everything.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
-from enum import IntEnum
-from functools import cached_property
 from math import isnan
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from dashboard import precedence, style
+from dashboard import style
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge, Chart, Reading, Table
 from dashboard.comparability import check_names
-from dashboard.metrics import records
-from dashboard.precedence import PUBLISHED_AS, OfMarket
-from dashboard.sales_lines import month_number, month_start
-from dashboard.selection import BasisChoice, Incomparable, Measure, NotPublished, PowertrainChoice, Selection
+from dashboard.coverage import TOLD, Cell, Coverage, Detail, MarketCoverage, coverage_of, in_periods
+from dashboard.precedence import PUBLISHED_AS
+from dashboard.sales_lines import month_start
+from dashboard.selection import BasisChoice, Incomparable, Measure, NotPublished, Selection
 from dashboard.style import Figure, Look, Theme
 from db import Connection, queries
-from db.claims import Claims, Ints
-from db.queries import Citation, Dataset, MarketClaims, Nouns
-from db.vocabulary import ALL, OTHER, Grain
+from db.queries import Dataset, Nouns
+from db.vocabulary import ALL, Grain
 
 DRAWN = 30
 """Markets drawn at the most, the largest: all of them are in the table and the download."""
@@ -43,33 +38,6 @@ MEASURES = (Measure.SHARE,)
 _LISTED = 6
 """Markets that a note names before it counts the rest."""
 
-
-class Detail(IntEnum):
-    """How detailed a record is; more is better."""
-
-    OWN = 0
-    TOTAL = 1
-    MAKER = 2
-    MODEL = 3
-
-    @property
-    def flag(self) -> str:
-        """The word in the download: `model`, `maker`, `total` or `own`."""
-        return self.name.lower()
-
-    @property
-    def names_makers(self) -> bool:
-        """Whether it tells a market's makers by name."""
-        return self in (Detail.MAKER, Detail.MODEL)
-
-
-_TOLD = {
-    Detail.MODEL: "by model",
-    Detail.MAKER: "by maker",
-    Detail.TOTAL: "total only",
-    Detail.OWN: "makers' own figures",
-}
-
 HUES: dict[Detail, tuple[str, str]] = {
     Detail.MODEL: ("#0B4F9E", "#7DB7F5"),
     Detail.MAKER: ("#C2570C", "#F0A050"),
@@ -78,93 +46,8 @@ HUES: dict[Detail, tuple[str, str]] = {
 }
 """What a detail is drawn in on the light and on the dark background: a hue of the record, never of a maker."""
 
-_GRAINS = {grain.months: grain for grain in Grain}
-
 PALEST = 0.3
 """Of the hue of a record that names next to nothing this part is left, the background is the rest."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What is published about a market in a period of `months` months from `start` (year * 12 + month - 1) on.
-
-    `covered` of its months are. `total` and `unnamed` are cars, NaN where only makers' own figures are. `makers` and
-    `models` are the most that are named in one published period of it. `known`: the day since 1970-01-01 on which the
-    latest of its figures became known. `sources` are slugs.
-    """
-
-    start: int
-    months: int
-    covered: int
-    detail: Detail
-    total: float
-    unnamed: float
-    makers: int
-    models: int
-    known: int
-    sources: frozenset[str]
-
-    @property
-    def end(self) -> int:
-        """The month after it."""
-        return self.start + self.months
-
-    @property
-    def named(self) -> float:
-        """The share of the cars under a maker's name; NaN where it cannot be said."""
-        return 1 - self.unnamed / self.total if self.total else float("nan")
-
-    @property
-    def grain(self) -> Grain:
-        """The word for its length."""
-        return _GRAINS[self.months]
-
-    @cached_property
-    def text(self) -> str:
-        """'Jun 2026: by model, 34 makers, 120 models; 99.1 % of 84,057 cars named'."""
-        text = f"{style.period_text(month_start(self.start), self.grain.value)}: {_TOLD[self.detail]}"
-        if self.makers:
-            models = f", {_counted(self.models, 'model')}" if self.models else ""
-            text += f", {_counted(self.makers, 'maker')}{models}"
-        if self.detail.names_makers:
-            text += f"; {style.share_text(self.named)} of {style.units_text(self.total)} cars named"
-        elif self.detail is Detail.TOTAL:
-            text += f", {style.units_text(self.total)} cars"
-        return text + (f" ({self.covered} of {self.months} months)" if self.covered < self.months else "")
-
-
-@dataclass(frozen=True)
-class MarketCoverage:
-    """One market with its cells, oldest first; `next_due` is the day by which newer figures usually are there."""
-
-    code: str
-    name: str
-    is_region: bool
-    cells: tuple[Cell, ...]
-    next_due: date
-
-    @property
-    def last(self) -> Cell:
-        """The newest cell."""
-        return self.cells[-1]
-
-    @property
-    def size(self) -> float:
-        """The cars of the last twelve months that are published."""
-        return float(np.nansum([cell.total for cell in self.cells if cell.start >= self.last.end - 12] or [0.0]))
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """The markets that have anything, the largest first, and the names of those asked for that have nothing."""
-
-    markets: tuple[MarketCoverage, ...]
-    without: tuple[str, ...]
-
-    @property
-    def end(self) -> int:
-        """The month after the newest cell."""
-        return max(of.last.end for of in self.markets)
 
 
 def load(connection: Connection, selection: Selection, *, today: date) -> Reading:
@@ -192,7 +75,7 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
         powertrains=PUBLISHED_AS[selection.powertrain],
         as_of=selection.as_of,
     )
-    coverage = _coverage(dataset, selection, nouns)
+    coverage = coverage_of(dataset, selection, nouns)
     if not coverage.markets:
         raise _nothing(connection, selection, nouns)
     return Reading(
@@ -227,150 +110,6 @@ def _nothing(connection: Connection, selection: Selection, nouns: Nouns) -> NotP
     )
 
 
-# From claims to cells
-
-
-def _coverage(dataset: Dataset, selection: Selection, nouns: Nouns) -> Coverage:
-    markets = []
-    for code, of_market in dataset.markets.items():
-        published = _published(of_market, selection.powertrain, dataset.citations)
-        cells = [cell for cell in in_periods(published, selection.grain) if _in_range(cell, selection)]
-        if cells:
-            markets.append(
-                MarketCoverage(
-                    code=code,
-                    name=nouns.markets[code],
-                    is_region=code in nouns.regions,
-                    cells=tuple(cells),
-                    next_due=_next_due(published, dataset.citations),
-                )
-            )
-    found = {of.code for of in markets}
-    return Coverage(
-        markets=tuple(sorted(markets, key=lambda of: (-of.size, of.name))),
-        without=tuple(nouns.markets[code] for code in selection.market if code not in found),
-    )
-
-
-def _next_due(published: Sequence[Cell], citations: Sequence[Citation]) -> date:
-    """The day by which the period after the last one that is published usually has been stated."""
-    last = max(published, key=lambda cell: (cell.end, -cell.months))
-    lag = max(cited.lag_days for cited in citations if cited.slug in last.sources)
-    return queries.next_due(month_start(last.end), last.grain, lag_days=lag)
-
-
-def _in_range(cell: Cell, selection: Selection) -> bool:
-    """Whether a cell lies wholly between since and until."""
-    since = month_number(selection.since) if selection.since else cell.start
-    until = month_number(selection.until) if selection.until else cell.end - 1
-    return since <= cell.start and cell.end - 1 <= until
-
-
-def _published(claimed: MarketClaims, powertrain: PowertrainChoice, citations: Sequence[Citation]) -> tuple[Cell, ...]:
-    """A cell for each record as it is published; makers' own figures in the months that no record tells."""
-
-    def work_out() -> tuple[Cell, ...]:
-        return tuple(_cells(precedence.of_market(claimed.claims, powertrain, citations)))
-
-    return claimed.follows((_published, powertrain), work_out)
-
-
-def _cells(of: OfMarket) -> list[Cell]:
-    told = records(of.records, by="maker", entities=())
-    slugs = of.records.source.listed
-    makers, models = _names(of.records, told.start)
-    columns = (told.start, told.months, told.split, told.total, told.rest, told.known, told.sources)
-    named_by = {
-        bits: frozenset(slug for bit, slug in enumerate(slugs) if bits >> bit & 1)
-        for bits in np.unique(told.sources).tolist()
-    }
-    cells = [
-        Cell(
-            start=start,
-            months=months,
-            covered=months,
-            detail=Detail.TOTAL if not split else Detail.MODEL if models[n] else Detail.MAKER,
-            total=total,
-            unnamed=rest if split else total,
-            makers=makers[n],
-            models=models[n],
-            known=known,
-            sources=named_by[bits],
-        )
-        for n, (start, months, split, total, rest, known, bits) in enumerate(
-            zip(*(column.tolist() for column in columns), strict=True)
-        )
-    ]
-    return cells + _own(of.own, taken={month for cell in cells for month in range(cell.start, cell.end)})
-
-
-def _names(claims: Claims, starts: Ints) -> tuple[list[int], list[int]]:
-    """How many makers and how many models the record of each period names."""
-    named = claims[~claims.maker.among((ALL, OTHER))]
-    single = named[~named.model.among((ALL, OTHER))]
-    makers, models = (
-        np.bincount(np.searchsorted(starts, np.unique(month * 100_000 + codes) // 100_000), minlength=len(starts))
-        for month, codes in ((named.month, named.maker.codes), (single.month, single.model.codes))
-    )
-    return makers.tolist(), models.tolist()
-
-
-def _own(own: Claims, *, taken: set[int]) -> list[Cell]:
-    """Cells of makers' own figures in the months that are not taken, the shortest periods first."""
-    cells: list[Cell] = []
-    for months, start in sorted(set(zip(own.months.tolist(), own.month.tolist(), strict=True))):
-        span = range(start, start + months)
-        if not taken.isdisjoint(span):
-            continue
-        taken.update(span)
-        rows = own[(own.months == months) & (own.month == start)]
-        cells.append(
-            Cell(
-                start=span.start,
-                months=len(span),
-                covered=len(span),
-                detail=Detail.OWN,
-                total=float("nan"),
-                unnamed=float("nan"),
-                makers=len(set(rows.maker.texts())),
-                models=len(set(rows.model.texts()) - {ALL, OTHER}),
-                known=int(rows.known_from.max()),
-                sources=frozenset(rows.source.texts()),
-            )
-        )
-    return cells
-
-
-def in_periods(cells: Iterable[Cell], grain: Grain) -> list[Cell]:
-    """Cells put together into periods of a grain, oldest first; a longer one stays whole.
-
-    A period is as detailed as its least detailed part, and named as far as all of its cars are.
-    """
-    parts: dict[tuple[int, int], list[Cell]] = defaultdict(list)
-    least = grain.months
-    for cell in cells:
-        months = max(cell.months, least)
-        parts[cell.start - cell.start % months, months].append(cell)
-    return [_together(start, months, of) for (start, months), of in sorted(parts.items())]
-
-
-def _together(start: int, months: int, parts: Sequence[Cell]) -> Cell:
-    if len(parts) == 1 and parts[0].months == months:
-        return parts[0]
-    return Cell(
-        start=start,
-        months=months,
-        covered=sum(part.covered for part in parts),
-        detail=min(part.detail for part in parts),
-        total=sum(part.total for part in parts),
-        unnamed=sum(part.unnamed for part in parts),
-        makers=max(part.makers for part in parts),
-        models=max(part.models for part in parts),
-        known=max(part.known for part in parts),
-        sources=frozenset().union(*(part.sources for part in parts)),
-    )
-
-
 # Words
 
 
@@ -384,7 +123,7 @@ def title(coverage: Coverage) -> str:
     if len(coverage.markets) == 1:
         return _title_of_one(coverage.markets[0], when=when)
     markets = [of for of in coverage.markets if not of.is_region] or list(coverage.markets)
-    said = f"{_counted(len(markets), 'market')} to {when}; "
+    said = f"{style.count_text(len(markets), 'market')} to {when}; "
     with_makers = [of for of in markets if of.last.detail.names_makers]
     if not with_makers:
         own = all(of.last.detail is Detail.OWN for of in markets)
@@ -405,7 +144,7 @@ def _title_of_one(of: MarketCoverage, *, when: str) -> str:
         return f"{of.name}: only totals are published, to {when}"
     unnamed = 1 - of.last.named
     rest = f", {style.share_text(unnamed)} of the cars are unnamed" if unnamed >= UNNAMED else ""
-    return f"{of.name}: {_TOLD[of.last.detail]} to {when}{rest}"
+    return f"{of.name}: {TOLD[of.last.detail]} to {when}{rest}"
 
 
 def _subtitle(selection: Selection) -> str:
@@ -426,7 +165,7 @@ def _badge(coverage: Coverage, dataset: Dataset, selection: Selection, *, today:
         return Badge(text=text)
     also = f" and {len(late) - 1} more" if len(late) > 1 else ""
     return Badge(
-        text=f"{text} · {_counted(len(late), 'market')} overdue",
+        text=f"{text} · {style.count_text(len(late), 'market')} overdue",
         amber=True,
         reason=f"Newer figures of {late[0].name}{also} were due by {style.day_text(late[0].next_due)}.",
     )
@@ -461,16 +200,13 @@ def _month(month: int) -> str:
     return style.period_text(month_start(month), "month")
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def _named_text(cell: Cell) -> str:
     """The named share of a cell as a table says it."""
     return style.share_text(cell.named) if cell.detail.names_makers else style.MISSING
 
 
 # The plot
+
 
 _ROOM = {True: 215, False: 900}
 """Pixels that a narrow and a wide page leave for the cells of a row."""
@@ -613,7 +349,7 @@ def _colour_scale(theme: Theme) -> list[list[float | str]]:
 def _key(rows: Sequence[Sequence[Cell]], grain: Grain, look: Look) -> list[dict[str, Any]]:
     """A legend entry for each detail that is drawn, the best first."""
     details = {cell.detail for cells in rows for cell in cells}
-    entries = [(_TOLD[detail], shade(detail, 1.0, look.theme)) for detail in sorted(details, reverse=True)]
+    entries = [(TOLD[detail], shade(detail, 1.0, look.theme)) for detail in sorted(details, reverse=True)]
     if any(cell.detail is Detail.TOTAL and cell.months > grain.months for cells in rows for cell in cells):
         entries.append((f"total of more than a {grain}", shade(Detail.TOTAL, 0.0, look.theme)))
     return [
@@ -697,7 +433,7 @@ def table(reading: Reading) -> Table:
             (
                 of.name,
                 style.period_text(month_start(of.last.start), of.last.grain.value),
-                _TOLD[of.last.detail],
+                TOLD[of.last.detail],
                 f"{of.last.makers:,}" if of.last.makers else style.MISSING,
                 f"{of.last.models:,}" if of.last.models else style.MISSING,
                 _named_text(of.last),

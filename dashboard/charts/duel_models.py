@@ -17,17 +17,8 @@ from dashboard import style
 from dashboard.charts import duel, market_rows
 from dashboard.charts.chart import CARS, Chart, Reading, Table, shortest
 from dashboard.charts.market_drawing import plain
-from dashboard.charts.market_words import (
-    Drawn,
-    amount_text,
-    common_notes,
-    freshness,
-    marked_text,
-    period_name,
-    place_name,
-    subtitle,
-    value_text,
-)
+from dashboard.charts.market_notes import common_notes, freshness
+from dashboard.charts.market_words import Drawn, amount_text, marked_text, period_name, place_name, subtitle, value_text
 from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, maker_name, month_start
 from dashboard.selection import By, Measure, NotPublished, Refusal, Selection, Window
 from dashboard.style import Figure, Look

@@ -9,7 +9,7 @@ are joined, no others.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
@@ -20,18 +20,19 @@ import pandas as pd
 from dashboard import style
 from dashboard.charts import fsd_words as words
 from dashboard.charts import market_rows
-from dashboard.charts.chart import Chart, Point, Reading, Table, shortest
-from dashboard.charts.market_words import listed
-from dashboard.charts.whole_market import answered
-from dashboard.fsd_record import (
-    MAKER,
-    SHARES,
-    AttachPoint,
-    attach_points,
-    over_delivered,
-    quarter_end,
-    quarter_of,
+from dashboard.charts.chart import Chart, Point, Reading, Table
+from dashboard.charts.fsd_attach_history_words import (
+    History,
+    figure_told,
+    models_text,
+    notes,
+    series_name,
+    subtitle,
+    title,
+    when_told,
 )
+from dashboard.charts.whole_market import answered
+from dashboard.fsd_record import MAKER, SHARES, AttachPoint, attach_points, over_delivered
 from dashboard.sales_lines import MarketFigures, market_figures
 from dashboard.selection import (
     BasisChoice,
@@ -66,31 +67,6 @@ _UNANSWERED: Mapping[AttachBasis, str] = {
 """Why a definition may have no figure at all."""
 
 
-@dataclass(frozen=True)
-class History:
-    """The figures of a selection: `panels` has for each definition its points, oldest first, maybe none.
-
-    `frame` has the stored rows, `deliveries` the figures that computed shares rest on, None where there are none;
-    `others` are the regions that have such figures too.
-    """
-
-    selection: Selection
-    panels: Mapping[AttachBasis, tuple[AttachPoint, ...]]
-    frame: pd.DataFrame
-    deliveries: MarketFigures | None
-    names: Mapping[str, str]
-
-    @property
-    def points(self) -> tuple[AttachPoint, ...]:
-        """All points, panel by panel."""
-        return tuple(point for points in self.panels.values() for point in points)
-
-    @property
-    def rows(self) -> list[int]:
-        """The places in the frame of all that is drawn."""
-        return sorted({row for point in self.points for row in (point.counts or (point.row,))})
-
-
 def load(connection: Connection, selection: Selection, *, today: date) -> Reading:
     """What is known of who pays.
 
@@ -107,7 +83,7 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
     return Reading(
         selection=selection,
         title=title(found),
-        subtitle=_subtitle(found),
+        subtitle=subtitle(found),
         badge=words.record_badge(
             [point.as_of for point in found.points],
             shown,
@@ -116,7 +92,7 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
             today=today,
         ),
         citations=citations,
-        notes=notes(found),
+        notes=(*notes(found), *words.unused_note(found.selection, DEFAULTS, used=_USED)),
         content=found,
     )
 
@@ -200,120 +176,6 @@ def _nothing(
     return NotPublished(f"nothing is published on {what}{where}{why}", nearest=near)
 
 
-# Words
-
-
-def title(found: History) -> str:
-    """The newest share or figure of the first definition that tells all of Tesla's cars; never one definition's figure
-    for another's."""
-    candidates: list[str] = []
-    for basis, wording in _TITLES.items():
-        points = [p for p in found.panels.get(basis, ()) if p.is_of_all_models and p.is_disclosed]
-        if points:
-            point = _newest(points)
-            share = words.range_text(point.low, point.high, "share") if point.is_computed else _told(point)
-            where = "" if point.region == "GLOBAL" else f" in {words.region_name(point.region, found.names)}"
-            candidates.append(wording.format(share=share, where=where, when=_when(point)))
-    if candidates:
-        first = candidates[0]
-        return shortest(*(f"{first}; {other[:1].lower() + other[1:]}" for other in candidates[1:]), first)
-    if len(found.panels) == 1 and found.points:
-        (basis,) = found.panels
-        point = _newest(found.points)
-        who = _series_name(point, found)
-        said = f"{words.definition(basis)}: {_told(point)}"
-        return shortest(
-            f"{said} ({who}, {_when(point)})", f"{said} in {_when(point)}", f"{_told(point)} in {_when(point)}"
-        )
-    return shortest(f"What share of owners pays for FSD: surveys and estimates up to {_when(_newest(found.points))}")
-
-
-_TITLES: Mapping[AttachBasis, str] = {
-    AttachBasis.ALL_DELIVERED: "FSD is paid for on {share} of all Teslas ever delivered{where} ({when})",
-    AttachBasis.FLEET_ATTACH: "{share} of Teslas in use{where} have paid FSD ({when})",
-    AttachBasis.TAKE_RATE: "{share} of new Teslas{where} take FSD ({when})",
-}
-
-
-def _newest(points: Sequence[AttachPoint]) -> AttachPoint:
-    """The newest of some points; of one day the one that was stated last, which is the larger count."""
-    return max(points, key=lambda point: (point.as_of, point.is_disclosed, point.value))
-
-
-def _told(point: AttachPoint) -> str:
-    """A figure as printed, or the ends of a published range."""
-    if point.is_computed:
-        return style.share_text(point.value)
-    value = words.figure_text(point.value, point.unit)
-    return (
-        value
-        if point.low <= point.value <= point.high and _is_rounding(point)
-        else words.range_text(point.low, point.high, point.unit)
-    )
-
-
-def _is_rounding(point: AttachPoint) -> bool:
-    """Whether its interval is narrow enough to be that of a rounded figure: a tenth of it at the most either way."""
-    return point.high - point.low <= 0.2 * abs(point.value)
-
-
-def _when(point: AttachPoint) -> str:
-    if point.as_of == quarter_end(quarter_of(point.as_of)):
-        return style.period_text(date(point.as_of.year, point.as_of.month - 2, 1), "quarter")
-    return style.day_text(point.as_of)
-
-
-def _models(point: AttachPoint) -> str:
-    """`Model S/X`; nothing for all models."""
-    return "" if point.is_of_all_models else f"Model {point.model}"
-
-
-def _series_name(point: AttachPoint, found: History) -> str:
-    """Who says it, and of which cars where that is not all of the world's: `North America, Troy Teslike survey`."""
-    region = "" if point.region == "GLOBAL" else words.region_name(point.region, found.names)
-    who = f"{point.estimator}, computed" if point.is_computed else point.estimator
-    return ", ".join(filter(None, (region, _models(point), who)))
-
-
-def _subtitle(found: History) -> str:
-    region = found.selection.region
-    where = f"{words.region_name(region.upper(), found.names)}. " if region else ""
-    where = where[:1].upper() + where[1:]
-    if len(found.panels) == 1:
-        (basis,) = found.panels
-        units = sorted({point.unit for point in found.points})
-        return f"{where}{words.definition(basis)}, in {listed([_UNITS.get(u, u) for u in units])}, by day of the figure"
-    return (
-        f"{where}Share that pays for Tesla's FSD by four definitions, each with an axis of its own, in %; as published"
-    )
-
-
-_UNITS = {"share": "%", "count": "cars or users", "usd": "USD"}
-
-
-def notes(found: History) -> tuple[str, ...]:
-    """What the definitions are, what bars and hollow points mean, what was computed of what, and what is not there."""
-    said = []
-    if len(found.panels) > 1:
-        said.append("The four are shares of different wholes: one is never read off, added to or set against another.")
-    points = found.points
-    marks = ["A bar is what the rounding or the published range leaves open."]
-    if any(not point.is_disclosed for point in points):
-        marks.append("Hollow: asked of some owners, or estimated; solid: disclosed.")
-    marks.append("Joined are figures of one estimator about the same cars, no others.")
-    said.append(" ".join(marks))
-    if any(point.is_computed for point in points):
-        said.append(
-            "Computed (squares): paying users over cars delivered, that is the total that Tesla disclosed less or plus "
-            "its quarterly deliveries, with the rounding of both. Cars no longer on the road are in it."
-        )
-    if any(point.basis in (AttachBasis.ALL_DELIVERED, AttachBasis.ACTIVE_SUBSCRIPTIONS) for point in points):
-        said.append("Tesla counts who bought once for ever, and subscribers; free trials are not in it.")
-    if any(_models(point) for point in points):
-        said.append("Figures of single models are not those of all cars.")
-    return (*said, *words.unused_note(found.selection, DEFAULTS, used=_USED))
-
-
 # Drawing
 
 
@@ -355,8 +217,8 @@ def draw(reading: Reading, look: Look) -> Figure:
         part = plot_height * (upper - lower)
         ends[f"y{number}"], rest = _ends(points, found, look, span=(first, last), height=part)
         # In a low picture a panel has room for fewer labels than lines: the highest values keep theirs.
-        room = max(int(part // (font * style.LINE_HEIGHT)), 0)
-        fitting = sorted(ends[f"y{number}"], key=lambda end: -end.value)[:room]
+        most = max(int(part // (font * style.LINE_HEIGHT)), 0)
+        fitting = sorted(ends[f"y{number}"], key=lambda end: -end.value)[:most]
         placed: tuple[style.EndLabel, ...] = ()
         if fitting:
             placed = style.line_end_labels(fitting, height_px=part, font_px=font, value_range=(0, top_of))
@@ -417,7 +279,7 @@ def _traces(points: Sequence[AttachPoint], found: History, look: Look, *, axis: 
             {
                 "type": "scatter",
                 "mode": "lines+markers" if len(series) > 1 else "markers",
-                "name": style.escape(_series_name(first, found)),
+                "name": style.escape(series_name(first, found)),
                 "x": [point.as_of.isoformat() for point in series],
                 "y": [float(f"{value:.7g}") for value in values],
                 "yaxis": axis,
@@ -450,7 +312,7 @@ def _text(point: AttachPoint, found: History) -> str:
     figure = words.figure_text(point.value, point.unit)
     open_ = words.range_text(point.low, point.high, point.unit)
     more = f" ({open_})" if open_ != figure else ""
-    return f"{_series_name(point, found)}: {figure}{more}, {_when(point)}; {point.evidence.value}"
+    return f"{series_name(point, found)}: {figure}{more}, {when_told(point)}; {point.evidence.value}"
 
 
 def _key(point: AttachPoint) -> list[Any]:
@@ -473,15 +335,15 @@ def _ends(
     bare: list[_Mark] = []
     for series in _series(points):
         last = series[-1]
-        name = _series_name(last, found).replace(" owner survey", "")
-        text = style.fitting(f"{_told(last)} {name}", width=font * 19, font_px=font)
+        name = series_name(last, found).replace(" owner survey", "")
+        text = style.fitting(f"{figure_told(last)} {name}", width=font * 19, font_px=font)
         if last.as_of >= near:
             ends.append(
                 style.LineEnd(text, last.value, style.colour(MAKER, look.theme) if last.is_disclosed else ink.quiet)
             )
         else:
             named.append((last, text))
-        bare += [(point, _told(point)) for point in series[:-1]]
+        bare += [(point, figure_told(point)) for point in series[:-1]]
     most = max(int(height // (font * style.LINE_HEIGHT)), 0)
     # The names of series find a place before bare figures do.
     return ends[:most], [*named, *bare]
@@ -497,7 +359,7 @@ def _labels(
             x=width * (point.as_of - span[0]).days / days,
             y=height * point.value / top,
             text=text,
-            above=text == _told(point),
+            above=text == figure_told(point),
         )
         for point, text in marks
     ]
@@ -510,6 +372,7 @@ def _labels(
 
 
 # Download, table, receipts
+
 
 _OWN = ("region", "attach_basis", "models", "estimator", "evidence", "computed", "url", "note")
 
@@ -533,8 +396,8 @@ def rows(reading: Reading) -> pd.DataFrame:
                 "basis": point.basis.value,
                 "maker": MAKER,
                 "maker_name": "Tesla",
-                "model": ALL if not _models(point) else point.model,
-                "model_name": _models(point) or "All models",
+                "model": ALL if not models_text(point) else point.model,
+                "model_name": models_text(point) or "All models",
                 "measure": point.basis.value,
                 "value": point.value,
                 "low": point.low,
@@ -563,10 +426,10 @@ def table(reading: Reading) -> Table:
     found: History = reading.content
     body = [
         (
-            _when(point),
+            when_told(point),
             words.definition(point.basis),
             words.region_name(point.region, found.names),
-            _models(point) or "all",
+            models_text(point) or "all",
             words.figure_text(point.value, point.unit),
             words.range_text(point.low, point.high, point.unit),
             f"computed, from {point.estimator} and Tesla's deliveries" if point.is_computed else point.estimator,

@@ -19,11 +19,11 @@ from dashboard import projected, style
 from dashboard.charts import fsd_words
 from dashboard.charts import projection_words as words
 from dashboard.charts.chart import Chart, Reading, Table, shortest
-from dashboard.charts.fsd_revenue import money
+from dashboard.charts.fsd_revenue_words import money
 from dashboard.charts.projection_words import AREA_NAMES, DEFINITIONS, Asked, Numbers
 from dashboard.projected import AREAS
 from dashboard.projections.model import Paths
-from dashboard.projections.record import REGIONS
+from dashboard.projections.regions import REGIONS
 from dashboard.projections.sensitivity import Bar
 from dashboard.selection import Selection
 from dashboard.style import Figure, Look

@@ -16,20 +16,11 @@ import pandas as pd
 
 from dashboard import style
 from dashboard.charts import fsd_words as words
-from dashboard.charts.chart import Chart, Point, Reading, Table, shortest
+from dashboard.charts.chart import Chart, Reading, Table, shortest
 from dashboard.charts.events import EU_MEMBERS
 from dashboard.charts.fsd_attach_history import deliveries_by_quarter
 from dashboard.charts.whole_market import answered
-from dashboard.fsd_record import (
-    Forecast,
-    Outcomes,
-    Scored,
-    Verdict,
-    approvals,
-    attach_points,
-    forecasts,
-    scored,
-)
+from dashboard.fsd_record import Forecast, Outcomes, Scored, Verdict, approvals, attach_points, forecasts, scored
 from dashboard.selection import InvalidSelection, NotPublished, Selection
 from dashboard.style import Figure, Look
 from db import Connection, queries
@@ -469,25 +460,18 @@ def table(reading: Reading) -> Table:
     )
 
 
-def receipts(connection: Connection, reading: Reading, point: Point) -> pd.DataFrame:
-    """The stored row behind a forecast."""
-    found: Record = reading.content
-    return words.claims_behind(connection, found.frame, [int(point.model)], says=lambda row: _says(row, found))
-
-
-def row_receipts(connection: Connection, reading: Reading) -> pd.DataFrame:
-    """The stored row behind each row of the download."""
-    found: Record = reading.content
-    places = [each.forecast.row for each in found.forecasts]
-    claims = words.claims_behind(connection, found.frame, places, says=lambda row: _says(row, found))
-    return claims.assign(row=range(len(places)))
-
-
 def _says(row: Mapping[Any, Any], found: Record) -> words.Says:
     name = METRICS.get(row["metric"], row["metric"])
     about = f"{row['forecaster']} for {row['target_date']}: {name}, {_place(row['region'], found)}"
     unit = "" if row["unit"] == "date" else f" ({row['unit']})"
     return words.Says(day=row["made_on"], about=about, stated=f"{row['value']}{unit}")
+
+
+_RECEIPTS = words.RecordReceipts(
+    frame=lambda found: found.frame,
+    rows=lambda found: [each.forecast.row for each in found.forecasts],
+    says=_says,
+)
 
 
 FSD_FORECASTS = Chart(
@@ -500,7 +484,7 @@ FSD_FORECASTS = Chart(
     draw=draw,
     rows=rows,
     table=table,
-    receipts=receipts,
-    row_receipts=row_receipts,
+    receipts=_RECEIPTS.of_point,
+    row_receipts=_RECEIPTS.of_rows,
     by_day=True,
 )

@@ -6,9 +6,8 @@ ten million users would be reached, or how few draws get there; of other definit
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
@@ -18,22 +17,20 @@ import pandas as pd
 from dashboard import projected, style
 from dashboard.charts import fsd_words
 from dashboard.charts import projection_words as words
-from dashboard.charts.chart import Chart, Point, Reading, Table, shortest
+from dashboard.charts.chart import Chart, Reading, Table
+from dashboard.charts.fsd_projection_words import Other, Projection, forecast_text, notes, subtitle, title
 from dashboard.charts.projection_words import Asked, Numbers
 from dashboard.fsd_record import AttachPoint
 from dashboard.projected import World
 from dashboard.projections import record, scenarios, scoring
 from dashboard.projections.model import LAST
-from dashboard.projections.record import START, Forecast
+from dashboard.projections.record import START
 from dashboard.selection import Selection
 from dashboard.style import Figure, Look
 from db import Connection
 from db.vocabulary import AttachBasis
 
 DEFAULTS: Final = Selection(market=("WORLD",))
-
-TEN_MILLION: Final = 10_000_000
-"""Users that the award of November 2025 to Tesla's chief asks for: the mark that the question is about."""
 
 BESIDE: Final = 5
 """Other scenarios that are drawn at the most: those that end farthest from the one asked for."""
@@ -45,38 +42,6 @@ LINE_FROM: Final = 4
 """Quarters of the model's own median whose slope the straight line takes where no two counts are published."""
 
 
-@dataclass(frozen=True)
-class Other:
-    """Another scenario as it stands: its median over the quarters shown, and its outcome in the last one."""
-
-    world: World
-    median: Numbers
-    end: tuple[float, float, float]
-
-
-@dataclass(frozen=True, eq=False)
-class Projection:
-    """A world's draws over the quarters shown (N, Q), those of the one beside it, and what stands by both.
-
-    `line` is the straight line from the last quarter with data on (NaN before), and `line_from` what it goes through.
-    """
-
-    asked: Asked
-    draws: Numbers
-    made: Numbers
-    beside: Numbers | None
-    others: tuple[Other, ...]
-    line: Numbers
-    line_from: str
-    points: tuple[AttachPoint, ...]
-    forecasts: tuple[Forecast, ...]
-
-    @property
-    def ahead(self) -> slice:
-        """The columns that are projected."""
-        return slice(max(self.asked.ahead - self.asked.first, 0), None)
-
-
 def load(connection: Connection, selection: Selection, *, today: date) -> Reading:
     """The projection of a selection; raises as `projection_words.asked` and `projected.fit`."""
     found = words.answered(lambda each: project(words.asked(connection, each, today=today)), selection)
@@ -84,10 +49,10 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
     return Reading(
         selection=selection,
         title=title(found),
-        subtitle=_subtitle(asked),
+        subtitle=subtitle(asked),
         badge=words.badge(asked, today=today),
         citations=asked.told.citations,
-        notes=notes(found),
+        notes=(*notes(found), *words.unused(asked.selection, DEFAULTS)),
         content=found,
     )
 
@@ -175,157 +140,6 @@ def _told(asked: Asked) -> list[tuple[int, float]]:
         return [(one.quarter, one.value) for one in scoring.counts(asked.told.record)]
     whole = replace(asked, first=START, last=LAST)
     return list({record.quarter_of(point.as_of): point.value for point in words.published(whole)}.items())
-
-
-# Words
-
-
-def title(found: Projection) -> str:
-    """When ten million users are reached, how far two worlds are apart, or how far it comes."""
-    asked = found.asked
-    if found.beside is not None:
-        return _routes(found) or _difference(found, found.beside)
-    if asked.definition.unit == "users" and asked.area == "world":
-        return _ten_million(found)
-    return _reached(found)
-
-
-def crossing(draws: Numbers, mark: float) -> Numbers:
-    """For each draw the first column at which it is at a mark; the number of columns where it never is."""
-    above = draws >= mark
-    return np.asarray(np.where(above.any(axis=1), above.argmax(axis=1), draws.shape[1]))
-
-
-def _ten_million(found: Projection) -> str:
-    asked = found.asked
-    columns = crossing(found.draws, TEN_MILLION)
-    never = found.draws.shape[1]
-    low, middle, high = (int(np.percentile(columns, part, method="higher")) for part in (10, 50, 90))
-
-    def when(column: int) -> str:
-        return words.quarter_text(asked.first + column) if column < never else f"after {asked.end.split()[-1]}"
-
-    if middle < never:
-        return shortest(
-            f"FSD reaches 10 M users in {when(middle)} by the median draw (80 %: {when(low)} to {when(high)})",
-            f"10 M FSD users in {when(middle)} (80 %: {when(low)} to {when(high)})",
-        )
-    share = float((columns == never).mean())
-    rate = "all" if share == 1 else style.share_text(share).replace(".0 %", " %")
-    by = f"by {asked.last // 4}" if asked.last % 4 == 3 else f"by {words.quarter_text(asked.last)}"
-    then = asked.definition.text(float(found.made[2, -1]))
-    return shortest(
-        f"No 10 M FSD users {by} in {rate}{'' if share == 1 else ' of'} draws; the median then is {then}",
-        f"No 10 M FSD users {by} in {rate}{'' if share == 1 else ' of'} draws",
-    )
-
-
-def _reached(found: Projection) -> str:
-    asked = found.asked
-    middle, low, high = (float(found.made[row, -1]) for row in (2, 0, 4))
-    if not np.isfinite(middle):
-        return f"{asked.where}: no FSD to be had by the {asked.end}"
-    text, span = asked.definition.text(middle), f"80 %: {asked.definition.text(low)} to {asked.definition.text(high)}"
-    return shortest(
-        f"{asked.where}: {text} {asked.definition.noun} at the {asked.end} ({span})",
-        f"{asked.where}, {asked.end}: {text} {asked.definition.noun} ({span})",
-        f"{asked.where}, {asked.end}: {text} ({span})",
-    )
-
-
-ROUTES: Final = {"both": "both routes", "local": "local", "export": "export", "shut": "none"}
-"""The scenarios of China's data routes, as a title that names all of them calls each."""
-
-
-def _routes(found: Projection) -> str:
-    """How far each of China's data routes comes in the median, where two of them stand beside each other there."""
-    asked = found.asked
-    other = asked.compared
-    if other is None or asked.area != "cn" or not {asked.world.scenario.slug, other.scenario.slug} <= ROUTES.keys():
-        return ""
-    ends = {one.world.scenario.slug: one.end[0] for one in found.others if one.world.scenario.slug in ROUTES}
-    ends[asked.world.scenario.slug] = float(found.made[2, -1])
-    if found.beside is not None:
-        ends[other.scenario.slug] = float(np.median(found.beside[:, -1]))
-    if ends.keys() != ROUTES.keys() or asked.world.moved or not np.isfinite(list(ends.values())).all():
-        return ""
-    said = [f"{name} {asked.definition.text(ends[slug])}" for slug, name in ROUTES.items()]
-    what = asked.definition.noun.removesuffix(" have FSD").removesuffix(" come with FSD").removeprefix("of ")
-    return shortest(
-        f"{asked.where}, {asked.end}, FSD by data route, {what}: {', '.join(said)}",
-        f"FSD in {asked.where}, {asked.end}, by data route: {', '.join(said)}",
-        f"{asked.where}, {asked.end}: {', '.join(said)}",
-    )
-
-
-def difference_note(found: Projection) -> str:
-    """How far two worlds end apart on the same draws, with the interval; nothing where there is one."""
-    asked = found.asked
-    if found.beside is None or asked.compared is None:
-        return ""
-    apart = found.draws[:, -1] - found.beside[:, -1]
-    if not np.isfinite(apart).all():
-        return ""
-    said = [asked.definition.change_text(each) for each in (*words.spread(apart), float(apart.mean()))]
-    return (
-        f"{asked.world.name} less {asked.compared.name} at the {asked.end}, draw by draw: median {said[0]}, 80 % "
-        f"between {said[1]} and {said[2]}, mean {said[3]}."
-    )
-
-
-def _difference(found: Projection, beside: Numbers) -> str:
-    """How far two worlds end apart, draw by draw; said to be the same where the interval holds nothing else."""
-    asked = found.asked
-    other = asked.compared
-    assert other is not None
-    apart = found.draws[:, -1] - beside[:, -1]
-    where = f"{asked.where}, {asked.end}"
-    own, others = asked.world.name, other.name
-    if not np.isfinite(apart).all():
-        return shortest(f"{own} against {others}: {where}", where)
-    middle, low, high = words.spread(apart)
-    said = [asked.definition.change_text(each) for each in (middle, low, high)]
-    noun = "" if asked.definition.is_share else " users"
-    if said[1] == said[2]:
-        return shortest(f"{own} and {others} come to the same: {where}", f"The two come to the same: {where}")
-    difference = f"{said[0]}{noun} (80 %: {said[1]} to {said[2]})"
-    return shortest(
-        f"{own} against {others}: {difference}, {where}",
-        f"{own} v {others}: {difference}, {where}",
-        f"{where}: {difference} against {others}",
-        f"{where}: {difference}",
-    )
-
-
-def _subtitle(asked: Asked) -> str:
-    beside = f" v {asked.compared.name}" if asked.compared else ""
-    return f"{asked.definition.measure} · {asked.where} · {asked.world.name}{beside}"
-
-
-def notes(found: Projection) -> tuple[str, ...]:
-    """What a reader has to know: the run, the scenario, what it assumes, what stands beside it, what it rests on."""
-    asked = found.asked
-    if found.forecasts:
-        said = [f"{one.forecaster} {_forecast_text(one, asked)} by {one.target_date.year}" for one in found.forecasts]
-        beside = f"Others (diamonds): {'; '.join(said)}."
-    else:
-        beside = "No published forecast is of this definition, area and time."
-    return (
-        words.run_note(asked),
-        f"{words.story_note(asked)} {words.ASSUMES}",
-        *words.moved_note(asked),
-        *filter(None, [difference_note(found)]),
-        f"{words.DRAWN} Straight line: {found.line_from}. Other scenarios: medians on the same draws. {beside}",
-        words.cars_note(asked.told),
-        *words.unused(asked.selection, DEFAULTS),
-    )
-
-
-def _forecast_text(one: Forecast, asked: Asked) -> str:
-    low, high = one.low or 0.0, one.high or one.low or 0.0
-    # Round figures are told as such.
-    text = [re.sub(r"\.0+ ", " ", asked.definition.text(each)) for each in (low, high)]
-    return text[0] if text[0] == text[1] else f"{text[0]} to {text[1]}"
 
 
 # Drawing
@@ -443,7 +257,7 @@ def _forecast_marks(found: Projection, look: Look) -> list[dict[str, Any]]:
                 "color": ink.text,
                 "line": {"width": 1.6, "color": ink.text},
             },
-            "text": [style.escape(f"{one.forecaster}: {_forecast_text(one, found.asked)}") for one in found.forecasts],
+            "text": [style.escape(f"{one.forecaster}: {forecast_text(one, found.asked)}") for one in found.forecasts],
             "hovertemplate": "%{text}<extra></extra>",
             "cliponaxis": False,
             "showlegend": False,
@@ -464,7 +278,7 @@ def _forecast_names(found: Projection, look: Look) -> list[dict[str, Any]]:
     return [
         {
             "text": style.escape(
-                f"{one.forecaster.replace('(', '').replace(')', '')}: {_forecast_text(one, found.asked)}"
+                f"{one.forecaster.replace('(', '').replace(')', '')}: {forecast_text(one, found.asked)}"
             ),
             "font": {"size": round(look.font_px * 0.85), "color": style.INK[look.theme].quiet},
             "showarrow": False,
@@ -527,6 +341,7 @@ def _key(point: AttachPoint) -> list[Any]:
 
 
 # Download, table, receipts
+
 
 _OWN = ("kind", "region", "attach_basis", "scenario", "low_50", "high_50", "mean", "draws", "seed", "data_end", "url")
 
@@ -642,30 +457,20 @@ def table(reading: Reading) -> Table:
     )
 
 
-def receipts(connection: Connection, reading: Reading, point: Point) -> pd.DataFrame:
-    """The stored row behind a published point: what is projected has none."""
-    found: Projection = reading.content
-    return _claims(connection, found, [int(point.model)])
-
-
-def row_receipts(connection: Connection, reading: Reading) -> pd.DataFrame:
-    """The stored rows behind the published figures of the download, which come first in it."""
-    found: Projection = reading.content
-    claims = _claims(connection, found, [point.row for point in found.points])
-    return claims.assign(row=range(len(claims)))
-
-
-def _claims(connection: Connection, found: Projection, numbers: Sequence[int]) -> pd.DataFrame:
-    return fsd_words.claims_behind(
-        connection,
-        found.asked.told.attach,
-        numbers,
-        says=lambda row: fsd_words.Says(
-            day=row["as_of"],
-            about=f"{fsd_words.definition(AttachBasis(row['attach_basis']))}, {row['estimator']}",
-            stated=fsd_words.figure_text(row["value"], row["unit"]),
-        ),
+def _says(row: Mapping[Any, Any], _: Projection) -> fsd_words.Says:
+    return fsd_words.Says(
+        day=row["as_of"],
+        about=f"{fsd_words.definition(AttachBasis(row['attach_basis']))}, {row['estimator']}",
+        stated=fsd_words.figure_text(row["value"], row["unit"]),
     )
+
+
+# What is projected has no receipt: the published figures come first in the download.
+_RECEIPTS = fsd_words.RecordReceipts(
+    frame=lambda found: found.asked.told.attach,
+    rows=lambda found: [point.row for point in found.points],
+    says=_says,
+)
 
 
 FSD_PROJECTION = Chart(
@@ -678,7 +483,7 @@ FSD_PROJECTION = Chart(
     draw=draw,
     rows=rows,
     table=table,
-    receipts=receipts,
-    row_receipts=row_receipts,
+    receipts=_RECEIPTS.of_point,
+    row_receipts=_RECEIPTS.of_rows,
     by_day=True,
 )

@@ -9,7 +9,7 @@ says what trying both was worth.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
@@ -19,9 +19,9 @@ import pandas as pd
 from dashboard import fsd_record, projected, style
 from dashboard.charts import fsd_words
 from dashboard.charts import projection_words as words
-from dashboard.charts.chart import Chart, Reading, Table, shortest
+from dashboard.charts.chart import Chart, Reading, Table
+from dashboard.charts.fsd_revenue_words import Revenue, Sums, money, notes, span_text, subtitle, title
 from dashboard.charts.projection_words import Asked, Numbers
-from dashboard.fsd_record import AttachPoint
 from dashboard.projected import ROUTES, Hedge, Outlook
 from dashboard.projections import record
 from dashboard.projections.record import START, Forecast
@@ -43,57 +43,8 @@ PARTS: Final[Mapping[str, str]] = {
 _PATTERNS: Final = {"subscription": "", "booked": "/", "released": ".", "licence": "x"}
 """How the parts are told apart: hue is the maker's."""
 
-TITLE_YEAR: Final = 2030
-"""The year of which the title tells, where it is shown."""
-
-
 LINE_FROM: Final = 8
 """Quarters with data that the straight line goes through."""
-
-
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """Money of the periods shown, in US dollars: draws (N, P) of recognised and received revenue, the means (P) of the
-    parts of what is recognised, and draws of the deferred balance at the period's end."""
-
-    recognised: Numbers
-    received: Numbers
-    parts: Mapping[str, Numbers]
-    deferred: Numbers
-    arr: Numbers
-
-
-@dataclass(frozen=True, eq=False)
-class Revenue:
-    """What is drawn: periods by their first quarter, each of `length` quarters; the world's sums and the other's.
-
-    `line` is the straight line of recognised revenue in the periods ahead (NaN before). `balances` are published
-    deferred revenue, which holds more than FSD. `hedge` is there where data routes are compared.
-    """
-
-    asked: Asked
-    starts: tuple[int, ...]
-    length: int
-    sums: Sums
-    beside: Sums | None
-    line: Numbers
-    balances: tuple[AttachPoint, ...]
-    forecasts: tuple[Forecast, ...]
-    hedge: Hedge | None
-
-    @property
-    def is_ahead(self) -> list[bool]:
-        """Whether a period is projected, at least in part."""
-        return [start + self.length > self.asked.ahead for start in self.starts]
-
-    def name(self, start: int) -> str:
-        """A period in words."""
-        return str(start // 4) if self.length == 4 else words.quarter_text(start)
-
-    def at(self, start: int) -> str:
-        """The day in the middle of a period, where its bar stands."""
-        first, after = record.quarter_start(start), record.quarter_start(start + self.length)
-        return (first + (after - first) / 2).isoformat()
 
 
 def load(connection: Connection, selection: Selection, *, today: date) -> Reading:
@@ -104,10 +55,10 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
     return Reading(
         selection=selection,
         title=title(found),
-        subtitle=_subtitle(found),
+        subtitle=subtitle(found),
         badge=words.badge(asked, today=today),
         citations=asked.told.citations,
-        notes=notes(found),
+        notes=(*notes(found), *words.unused(found.asked.selection, DEFAULTS, but=("attach_basis",))),
         content=found,
     )
 
@@ -188,123 +139,6 @@ def _hedge(asked: Asked) -> Hedge | None:
     worlds = {name: projected.world(asked.told, name, moved) for name in ROUTES}
     since = record.quarter_of(asked.world.levers.route_start)
     return projected.hedge({name: asked.outlook(one) for name, one in worlds.items()}, since=max(since, START + 1))
-
-
-# Words
-
-
-def money(amount: float) -> str:
-    """US dollars in words: `4.61 bn USD`, `350 M USD`, `none`."""
-    sign = style.MINUS if amount < 0 else ""
-    size = abs(amount)
-    if size >= 0.9995e9:
-        return f"{sign}{size / 1e9:,.3g} bn USD"
-    if size >= 0.5e6:
-        return f"{sign}{size / 1e6:,.3g} M USD"
-    return "no USD" if size < 1 else f"{sign}<1 M USD"
-
-
-def _span(low: float, high: float) -> str:
-    first, last = money(low), money(high)
-    return (
-        f"{first.removesuffix(' bn USD') if last.endswith('bn USD') and first.endswith('bn USD') else first} to {last}"
-    )
-
-
-def title(found: Revenue) -> str:
-    """What the hedge is worth, how far two worlds are apart, or what comes in a year."""
-    asked = found.asked
-    if found.hedge is not None:
-        return _hedge_title(found, found.hedge)
-    if found.beside is not None and asked.compared is not None:
-        return _difference(found, found.beside)
-    at = found.starts.index(TITLE_YEAR * 4) if TITLE_YEAR * 4 in found.starts and found.length == 4 else -1
-    middle, low, high = words.spread(found.sums.recognised[:, at])
-    if not high:
-        return f"{asked.where}: no FSD revenue by the {asked.end}"
-    when = found.name(found.starts[at])
-    return shortest(
-        f"{asked.where}: FSD brings {money(middle)} in {when} by the median draw (80 %: {_span(low, high)})",
-        f"{asked.where}: {money(middle)} of FSD revenue in {when} (80 %: {_span(low, high)})",
-        f"{asked.where}, {when}: {money(middle)} (80 %: {_span(low, high)})",
-    )
-
-
-def _hedge_title(found: Revenue, hedge: Hedge) -> str:
-    where = found.asked.where
-    if abs(hedge.plain) < 0.5e6:
-        return shortest(f"{where}: trying both data routes brings no more than the better one, to 2035")
-    plain, discounted = money(hedge.plain), money(hedge.discounted)
-    return shortest(
-        f"{where}: both data routes bring {plain} more than the better one ({discounted} at 10 %)",
-        f"{where}: both routes are worth {plain} over the better one ({discounted} at 10 %)",
-        f"{where}: the hedge is worth {plain}, {discounted} at 10 %",
-    )
-
-
-def _difference(found: Revenue, beside: Sums) -> str:
-    asked = found.asked
-    assert asked.compared is not None
-    ahead = np.array(found.is_ahead)
-    apart = (found.sums.recognised - beside.recognised)[:, ahead].sum(axis=1, dtype=np.float64)
-    span = f"to the {asked.end}"
-    if not ahead.any() or not np.abs(apart).max() > 0.5e6:
-        return shortest(
-            f"{asked.world.name} and {asked.compared.name} bring the same, {asked.where}", "Both bring the same"
-        )
-    middle, low, high = words.spread(apart)
-    more = "more" if middle >= 0 else "less"
-    low, high = (low, high) if middle >= 0 else (-high, -low)
-    said = f"{money(abs(middle))} {more} (80 %: {_span(low, high)})"
-    return shortest(
-        f"{asked.where}: {asked.world.name} brings {said} than {asked.compared.name} {span}",
-        f"{asked.where}: {said} than {asked.compared.name} {span}",
-        f"{asked.where}: {said} than {asked.compared.name}",
-        f"{asked.where}: {said} {span}",
-    )
-
-
-def _subtitle(found: Revenue) -> str:
-    asked = found.asked
-    each = "a year" if found.length == 4 else "a quarter"
-    beside = f" v {asked.compared.name}" if asked.compared else ""
-    return (
-        f"Recognised revenue {each} by its parts (means), money received, and what is deferred · {asked.where} · "
-        f"US dollars without tax · {asked.world.name}{beside}"
-    )
-
-
-def notes(found: Revenue) -> tuple[str, ...]:
-    """What a reader has to know: the run, how the parts hang together, the hedge, what is left out."""
-    asked = found.asked
-    flow = (
-        "Of what is paid for good a part is booked at the sale, the rest deferred and released later; subscriptions "
-        "count as billed. Whiskers: 80 % of draws; straight line: through the model's last two years with data. "
-        "Robotaxis are not in it."
-    )
-    if found.balances:
-        flow += " Published deferred revenue (points) also holds connectivity and Supercharging: an upper bound."
-    if not found.sums.parts["licence"].any():
-        flow += " No licence income in this world." if "CN" in asked.regions else " Licences are to Chinese makers."
-    said = [words.run_note(asked), f"{words.story_note(asked)} {words.ASSUMES}", *words.moved_note(asked), flow]
-    if found.hedge is not None:
-        means = ", ".join(f"{name} {money(found.hedge.means[name])}" for name in ROUTES)
-        said.append(
-            f"The hedge: expected recognised revenue of both routes less that of the better one, from "
-            f"{words.quarter_text(found.hedge.since)} to 2035, on the same draws: {money(found.hedge.plain)} "
-            f"undiscounted, {money(found.hedge.discounted)} at 10 % a year ({means}). What the routes cost is left out."
-        )
-    if found.forecasts:
-        told = [
-            f"{one.forecaster} {_span(one.low or 0.0, one.high or 0.0)} for {one.target_date.year}"
-            for one in found.forecasts
-        ]
-        said.append(f"Others' forecasts (diamonds): {'; '.join(told)}.")
-    else:
-        said.append("No published forecast is of FSD revenue in this area and time.")
-    if asked.selection.grain is Grain.MONTH:
-        said.append("The projection is by quarter: there is nothing by month.")
-    return (*said, *words.unused(asked.selection, DEFAULTS, but=("attach_basis",)))
 
 
 # Drawing
@@ -440,7 +274,7 @@ def _whiskers(
             "width": 3,
         },
         "text": [
-            f"{when}: {money(mean * 1e9)} ({_span(least * 1e9, most * 1e9)})"
+            f"{when}: {money(mean * 1e9)} ({span_text(least * 1e9, most * 1e9)})"
             for when, mean, least, most in zip(names, middle.tolist(), low.tolist(), high.tolist(), strict=True)
         ],
         "hovertemplate": "%{text}",
@@ -486,7 +320,7 @@ def _forecast(found: Revenue, one: Forecast, look: Look) -> dict[str, Any]:
         "y": [(low + high) / 2],
         "error_y": {"type": "data", "array": [(high - low) / 2], "color": ink.quiet, "thickness": 1.2, "width": 4},
         "marker": {"symbol": "diamond-open", "size": round(look.font_px * 0.6), "color": ink.text},
-        "text": [style.escape(f"{one.forecaster}: {_span(low * 1e9, high * 1e9)}")],
+        "text": [style.escape(f"{one.forecaster}: {span_text(low * 1e9, high * 1e9)}")],
         "hovertemplate": "%{text}<extra></extra>",
         "showlegend": False,
     }
@@ -514,7 +348,7 @@ def _deferred(
             "y": words.plain(deferred[1]),
             "line": {"color": colour, "width": 2, "dash": "dash"},
             "text": [
-                f"{when}: {money(middle * 1e9)} ({_span(low * 1e9, high * 1e9)})"
+                f"{when}: {money(middle * 1e9)} ({span_text(low * 1e9, high * 1e9)})"
                 for when, (low, middle, high) in zip(names, deferred.T.tolist(), strict=True)
             ],
             "hovertemplate": "%{text}",
@@ -542,6 +376,7 @@ def _deferred(
 
 
 # Download and table
+
 
 _OWN = ("kind", "region", "scenario", "mean", "draws", "seed", "data_end")
 

@@ -16,9 +16,10 @@ import pandas as pd
 
 from dashboard import style
 from dashboard.charts import fsd_words as words
-from dashboard.charts.chart import Chart, Point, Reading, Table, shortest
+from dashboard.charts.chart import Chart, Reading, Table, shortest
 from dashboard.charts.events import Events, Mark, concerned, stacked
 from dashboard.charts.market_words import listed
+from dashboard.charts.price_words import when_text
 from dashboard.charts.whole_market import answered
 from dashboard.selection import NotPublished, Selection
 from dashboard.style import Figure, Look
@@ -161,7 +162,7 @@ def title(found: Timeline, *, today: date) -> str:
     if not past:
         return f"{count}, all still to come"
     last = past[-1]
-    when = words.when_text(last.date, last.precision)
+    when = when_text(last.date, last.precision)
     lane, many = max(((name, len(lane)) for name, lane in found.lanes.items()), key=lambda pair: pair[1])
     return shortest(
         f"{last.text} ({when}), the latest of {len(found.events)} events",
@@ -329,7 +330,7 @@ def _lane(
 
 def _text(event: Event, found: Timeline) -> str:
     place = found.names.get(event.market, event.market)
-    return f"{place}, {words.when_text(event.date, event.precision)}: {event.text}"
+    return f"{place}, {when_text(event.date, event.precision)}: {event.text}"
 
 
 # Download, table, receipts
@@ -370,7 +371,7 @@ def table(reading: Reading) -> Table:
     told = found.frame["note"].tolist()
     body = [
         (
-            words.when_text(event.date, event.precision),
+            when_text(event.date, event.precision),
             str(found.numbers.get(n, style.MISSING)),
             found.names.get(event.market, event.market),
             event.kind.replace("_", " "),
@@ -386,22 +387,16 @@ def table(reading: Reading) -> Table:
     )
 
 
-def receipts(connection: Connection, reading: Reading, point: Point) -> pd.DataFrame:
-    """The stored row behind an event."""
-    found: Timeline = reading.content
-    return words.claims_behind(connection, found.frame, [int(point.model)], says=lambda row: _says(row, found.names))
-
-
-def row_receipts(connection: Connection, reading: Reading) -> pd.DataFrame:
-    """The stored row behind each row of the download."""
-    found: Timeline = reading.content
-    claims = words.claims_behind(connection, found.frame, found.rows, says=lambda row: _says(row, found.names))
-    return claims.assign(row=range(len(found.rows)))
-
-
-def _says(row: Mapping[Any, Any], names: Mapping[str, str]) -> words.Says:
-    about = f"{row['kind'].replace('_', ' ')}, {names.get(row['market'], row['market'])}"
+def _says(row: Mapping[Any, Any], found: Timeline) -> words.Says:
+    about = f"{row['kind'].replace('_', ' ')}, {found.names.get(row['market'], row['market'])}"
     return words.Says(day=row["date"], about=about, stated=row["text"])
+
+
+_RECEIPTS = words.RecordReceipts(
+    frame=lambda found: found.frame,
+    rows=lambda found: found.rows,
+    says=_says,
+)
 
 
 FSD_TIMELINE = Chart(
@@ -414,7 +409,7 @@ FSD_TIMELINE = Chart(
     draw=draw,
     rows=rows,
     table=table,
-    receipts=receipts,
-    row_receipts=row_receipts,
+    receipts=_RECEIPTS.of_point,
+    row_receipts=_RECEIPTS.of_rows,
     by_day=True,
 )

@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 
 from dashboard import style
-from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge
+from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge, Point, Reading
 from dashboard.charts.market_words import listed
 from dashboard.fsd_record import GLOBAL, MAKER
 from dashboard.selection import NotPublished, Selection
 from dashboard.style import Look
 from db import Connection, queries
-from db.vocabulary import ALL, AttachBasis, Billing, DatePrecision, Evidence
+from db.vocabulary import ALL, AttachBasis, Billing, Evidence
 
 REGIONS = {
     GLOBAL: "the world",
@@ -86,19 +86,6 @@ def range_text(low: float, high: float, unit: str) -> str:
     number, _, name = last.partition(" ")
     first = first.removesuffix(f" {name}") if unit not in ("share", "count") and number else first
     return last if first in (last, number) else f"{first} to {last}"
-
-
-def when_text(day: date, precision: DatePrecision) -> str:
-    """A day as exactly as it is known: `23 Jul 2026`, `Jul 2026`, `about 5 Feb 2026`, `seen 23 Jul 2026`."""
-    if precision in (DatePrecision.MONTH, DatePrecision.QUARTER, DatePrecision.YEAR):
-        return style.period_text(day, precision.value)
-    before = {
-        DatePrecision.OBSERVED: "seen ",
-        DatePrecision.WEEK: "week of ",
-        DatePrecision.APPROXIMATE: "about ",
-        DatePrecision.INFERRED: "about ",
-    }
-    return before.get(precision, "") + style.day_text(day)
 
 
 def is_second_hand(evidence: Evidence) -> bool:
@@ -185,6 +172,31 @@ class Says:
     day: date
     about: str
     stated: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordReceipts:
+    """The receipts of a chart whose points and rows are each one row of a record.
+
+    Of the chart's content, `frame` is the record as `queries.records` gives it, `rows` the places in it of the rows of
+    the download, and `says` tells what one of its rows says. A point has its place where `Point` has a model.
+    """
+
+    frame: Callable[[Any], pd.DataFrame]
+    rows: Callable[[Any], Sequence[int]]
+    says: Callable[[Mapping[Any, Any], Any], Says]
+
+    def of_point(self, connection: Connection, reading: Reading, point: Point) -> pd.DataFrame:
+        """The stored row behind a point, as `queries.record_receipts` gives it."""
+        return self._claims(connection, reading.content, [int(point.model)])
+
+    def of_rows(self, connection: Connection, reading: Reading) -> pd.DataFrame:
+        """The stored rows behind the rows of the download, with the number of the row in `row`."""
+        rows = self.rows(reading.content)
+        return self._claims(connection, reading.content, rows).assign(row=range(len(rows)))
+
+    def _claims(self, connection: Connection, content: Any, rows: Sequence[int]) -> pd.DataFrame:
+        return claims_behind(connection, self.frame(content), rows, says=lambda row: self.says(row, content))
 
 
 # Drawing

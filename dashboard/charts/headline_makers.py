@@ -17,8 +17,9 @@ from dashboard import style
 from dashboard.charts import duel, market_rows
 from dashboard.charts.chart import CARS, Chart, Reading, Table, shortest
 from dashboard.charts.market_drawing import plain, point_key
-from dashboard.charts.market_words import change_on_year, freshness, listed, period_name, subtitle
-from dashboard.ledger import HEADLINE_MAKERS
+from dashboard.charts.market_notes import freshness
+from dashboard.charts.market_words import change_on_year, listed, period_name, subtitle
+from dashboard.ledger_entries import HEADLINE_MAKERS
 from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_start
 from dashboard.selection import BasisChoice, By, Incomparable, Measure, NotPublished, Selection
 from dashboard.style import Figure, Look
@@ -221,12 +222,14 @@ def draw(reading: Reading, look: Look) -> Figure:
     traces: list[dict[str, Any]] = []
     axes: dict[str, Any] = {}
     heads: list[dict[str, Any]] = []
+    alike = style.layout(look)
     for n, line in enumerate(found.lines):
         suffix = "" if n == 0 else str(n + 1)
         at = found.newest(line)
         traces.append(_bars(found, line, at, places, suffix, look))
         across, up = _panel(n, count, is_narrow=is_narrow)
         axes[f"xaxis{suffix}"] = {
+            **alike["xaxis"],
             "type": "linear",
             "range": [-0.6, len(labels) - 0.4],
             "zeroline": False,
@@ -239,6 +242,7 @@ def draw(reading: Reading, look: Look) -> Figure:
             "ticktext": [labels[tick] for tick in ticks],
         }
         axes[f"yaxis{suffix}"] = {
+            **alike["yaxis"],
             "domain": up,
             "anchor": f"x{suffix}",
             "range": [0, top_value * 1.18],

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard import style
-from dashboard.charts import market_rows, market_words
+from dashboard.charts import market_notes, market_rows
 from dashboard.charts.chart import CARS, Chart, Point, Reading, Table, shortest
 from dashboard.charts.market_words import (
     COUNTED,
@@ -47,16 +47,7 @@ from dashboard.sales_lines import (
     month_start,
     way_on,
 )
-from dashboard.selection import (
-    BasisChoice,
-    By,
-    Measure,
-    NotPublished,
-    PowertrainChoice,
-    Refusal,
-    Selection,
-    Window,
-)
+from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Refusal, Selection, Window
 from dashboard.style import Figure, Look, Theme
 from db import Connection, queries
 from db.queries import Nouns
@@ -314,7 +305,7 @@ def _read(connection: Connection, selection: Selection, *, today: date) -> Readi
         selection=selection,
         title=title(shown, nouns),
         subtitle=_subtitle(shown, nouns),
-        badge=market_words.freshness(shown.typical.figures, today=today, markets=[tile.code for tile in shown.tiles]),
+        badge=market_notes.freshness(shown.typical.figures, today=today, markets=[tile.code for tile in shown.tiles]),
         citations=tuple(dict.fromkeys(cited for part in parts for cited in part.dataset.citations)),
         notes=_notes(shown),
         content=shown,

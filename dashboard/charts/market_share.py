@@ -16,22 +16,9 @@ from dashboard.charts import market_rows
 from dashboard.charts.chart import Chart, Reading, Table
 from dashboard.charts.events import market_events
 from dashboard.charts.market_drawing import draw
-from dashboard.charts.market_words import (
-    DRAWN,
-    Drawn,
-    badge,
-    marked_text,
-    notes,
-    subtitle,
-    title,
-    value_text,
-)
-from dashboard.sales_lines import (
-    Line,
-    MarketFigures,
-    market_figures,
-    month_start,
-)
+from dashboard.charts.market_notes import badge, notes
+from dashboard.charts.market_words import DRAWN, Drawn, marked_text, subtitle, title, value_text
+from dashboard.sales_lines import Line, MarketFigures, market_figures, month_start
 from dashboard.selection import By, Measure, Selection
 from db import Connection
 from db.claims import Floats

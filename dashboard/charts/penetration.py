@@ -15,23 +15,14 @@ from functools import partial
 import numpy as np
 
 from dashboard import style
-from dashboard.charts import market_drawing, market_rows, market_share, market_words
+from dashboard.charts import market_drawing, market_notes, market_rows, market_share, market_words
 from dashboard.charts.chart import CARS, Chart, Reading, shortest
 from dashboard.charts.events import Events, Mark, market_events
 from dashboard.charts.market_words import DRAWN, Drawn, change_on_year, first_up, period_name
 from dashboard.comparability import check_names, check_sales
 from dashboard.metrics import pooled_share
 from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, month_number, month_start, way_on
-from dashboard.selection import (
-    BasisChoice,
-    By,
-    Measure,
-    NotPublished,
-    PowertrainChoice,
-    Refusal,
-    Selection,
-    Window,
-)
+from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Refusal, Selection, Window
 from dashboard.style import Figure, Look
 from db import Connection, queries
 from db.queries import Nouns, Published
@@ -161,7 +152,7 @@ def _read(connection: Connection, selection: Selection, *, today: date) -> Readi
         selection=selection,
         title=title(drawn),
         subtitle=market_words.subtitle(figures),
-        badge=market_words.badge(drawn, today=today),
+        badge=market_notes.badge(drawn, today=today),
         citations=figures.dataset.citations,
         notes=_notes(drawn, selection),
         content=drawn,
@@ -287,7 +278,7 @@ def _notes(drawn: Penetration, selection: Selection) -> tuple[str, ...]:
             f"Dotted: {', '.join(pairs)}. A subsidy changed at the border of the two quarters, and buyers may have "
             "moved their purchase across it."
         )
-    notes += market_words.notes(drawn)
+    notes += market_notes.notes(drawn)
     named = _named(figures)
     unnamed = [line for line in figures.entities if line not in named]
     if unnamed:

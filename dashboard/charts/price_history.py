@@ -40,7 +40,8 @@ from dashboard.charts.price_words import (
     terms_text,
 )
 from dashboard.charts.whole_market import answered
-from dashboard.prices import Price, PricedLine, Quote, cited
+from dashboard.price_book import cited
+from dashboard.prices import Price, PricedLine, Quote
 from dashboard.selection import By, Selection
 from dashboard.style import Figure, Look
 from db import Connection

@@ -9,23 +9,27 @@ the maker asks for, so they are ranked together, each row naming its own; other 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
 import pandas as pd
 
 from dashboard import style
-from dashboard.charts.chart import Chart, Point, Reading, Table, shortest
+from dashboard.charts.chart import Chart, Point, Reading, Table
 from dashboard.charts.duel import answered
-from dashboard.charts.market_words import listed
-from dashboard.charts.price_rows import (
-    PRICE_COLUMNS,
-    point_key,
-    price_receipts,
-    price_row,
-    quotes_at,
+from dashboard.charts.price_ladder_words import (
+    ASKED_FOR,
+    TAX_ORDER,
+    Ladder,
+    Rung,
+    car_of,
+    notes,
+    rung_money,
+    subtitle,
+    title,
 )
+from dashboard.charts.price_rows import PRICE_COLUMNS, point_key, price_receipts, price_row, quotes_at
 from dashboard.charts.price_rows import row_receipts as receipts_of_rows
 from dashboard.charts.price_words import (
     KINDS,
@@ -38,13 +42,10 @@ from dashboard.charts.price_words import (
     model_name,
     money,
     price_badge,
-    short_money,
-    tax_text,
-    terms_notes,
 )
+from dashboard.price_book import cited, rates_from, terms_of
 from dashboard.prices import (
     EURO,
-    STALE_DAYS,
     CannotConvert,
     LineKey,
     Price,
@@ -52,75 +53,16 @@ from dashboard.prices import (
     PriceLine,
     Quote,
     Standing,
-    cited,
     converted,
-    rates_from,
     standing_on,
-    terms_of,
 )
 from dashboard.selection import NotPublished, Real, Selection
 from dashboard.style import Figure, Look
 from db import Connection, queries
-from db.vocabulary import DatePrecision, PriceKind, TaxIncluded
-
-MOST: Final = 16
-"""Rows that a picture has room for."""
+from db.vocabulary import DatePrecision, TaxIncluded
 
 NEARLY: Final = 0.8
 """A day on which so many of the most rows have a price is as good as the best one, and better if it is later."""
-
-LISTED: Final = 6
-"""Names that a note lists before it counts the rest."""
-
-ASKED_FOR: Final = (PriceKind.LIST, PriceKind.STARTING)
-"""The kinds of price that a maker asks for a car."""
-
-_TAX_ORDER: Final = (TaxIncluded.YES, TaxIncluded.NO, TaxIncluded.UNKNOWN)
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One row: the price of a car that stands on the day."""
-
-    line: PriceLine
-    standing: Standing
-    price: Price
-    label: str
-
-    @property
-    def amount(self) -> float:
-        """In the ladder's currency."""
-        return self.price.amount
-
-
-@dataclass(frozen=True)
-class Ladder:
-    """The rows on a day, those with tax before those without, and the cheapest first.
-
-    `found` has the prices of the rows alone, and by reason those that could not be given as asked. `across`: one car in
-    several markets. `absent` are the markets, or the models, whose price does not stand on the day, each with the day
-    of its newest one; `other_trims` the markets that have the model on the day in another trim only, and `unpriced`
-    those chosen that never had a price of it.
-    """
-
-    found: Asked
-    day: date
-    across: bool
-    rungs: tuple[Rung, ...]
-    absent: tuple[str, ...]
-    other_trims: tuple[str, ...]
-    unpriced: tuple[str, ...]
-    other_kinds: int
-
-    @property
-    def drawn(self) -> tuple[Rung, ...]:
-        """The rows that are drawn."""
-        return self.rungs[:MOST]
-
-    @property
-    def is_one_tax(self) -> bool:
-        """Whether all prices have tax in them, or none has, so that they can be ranked."""
-        return self.found.terms.tax is not None or len({rung.line.key.tax_included for rung in self.rungs}) == 1
 
 
 def load(connection: Connection, selection: Selection, *, today: date) -> Reading:
@@ -144,7 +86,7 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
     return Reading(
         selection=selection,
         title=title(ladder),
-        subtitle=_subtitle(ladder),
+        subtitle=subtitle(ladder),
         badge=price_badge(
             [rung.price.quote for rung in rungs],
             known=max((each.known_on for each in citations), default=None),
@@ -175,7 +117,7 @@ def _ladder(connection: Connection, selection: Selection, *, today: date) -> Lad
     every = asked_for = found.book.lines()
     if across:
         day, (*model, trim) = _best_known(lines, selection, today=today)
-        every = tuple(line for line in every if _model(line.key) == tuple(model))
+        every = tuple(line for line in every if car_of(line.key) == tuple(model))
     else:
         day = selection.date or _last_well_known(lines, row=row, today=today)[0]
     # Those that the terms cannot give are part of it: they are left out by name.
@@ -213,12 +155,8 @@ def _ladder(connection: Connection, selection: Selection, *, today: date) -> Lad
 def _row(selection: Selection) -> Callable[[LineKey], tuple[str, ...]]:
     """What makes a row within a market: the model, or the trim of models that are named."""
     if selection.models:
-        return lambda key: (*_model(key), key.trim)
-    return _model
-
-
-def _model(key: LineKey) -> tuple[str, ...]:
-    return key.maker, key.model, key.powertrain
+        return lambda key: (*car_of(key), key.trim)
+    return car_of
 
 
 def _days(lines: Iterable[PriceLine], *, today: date) -> list[date]:
@@ -242,7 +180,7 @@ def _best_known(lines: Sequence[PriceLine], selection: Selection, *, today: date
     """
     cars: dict[tuple[str, ...], list[PriceLine]] = {}
     for line in lines:
-        cars.setdefault((*_model(line.key), line.key.trim), []).append(line)
+        cars.setdefault((*car_of(line.key), line.key.trim), []).append(line)
     if selection.date:
         on = selection.date
         return on, max(sorted(cars), key=lambda car: len({each.key.market for each in cars[car] if each.holds(on)}))
@@ -307,7 +245,7 @@ def _cheapest(rungs: Iterable[Rung], *, row: Callable[[LineKey], tuple[str, ...]
 
 def _order(rung: Rung, found: Asked) -> tuple[int, float, str]:
     """Like taxes together, and the cheapest first."""
-    tax = 0 if found.terms.tax is not None else _TAX_ORDER.index(rung.line.key.tax_included)
+    tax = 0 if found.terms.tax is not None else TAX_ORDER.index(rung.line.key.tax_included)
     return tax, rung.amount, rung.label
 
 
@@ -330,180 +268,8 @@ def _none_stands(lines: Sequence[PriceLine], day: date) -> str:
     )
 
 
-# Words
-
-
-def title(ladder: Ladder) -> str:
-    """Where or what is cheapest and dearest, where the prices are alike enough to be ranked."""
-    found, rungs = ladder.found, ladder.rungs
-    names, places = found.book.names, found.book.market_names
-    when = style.day_text(ladder.day)
-    tax = f", {tax_text(found)}" if found.terms.tax is not None or ladder.across else ""
-    if len(rungs) == 1:
-        only = rungs[0]
-        return shortest(
-            f"{car_name(only.line.key, names)}: {_money(only)} in {places[only.line.key.market]}{tax}, {when}",
-            f"{car_name(only.line.key, names)}: {_money(only)}, {when}",
-            f"{model_name(only.line.key, names)}: {_money(only)}, {when}",
-        )
-    return _across(ladder, when, tax) if ladder.across else _within(ladder, when, tax)
-
-
-def _within(ladder: Ladder, when: str, tax: str) -> str:
-    """The cheapest car of a market."""
-    found, rungs, least = ladder.found, ladder.rungs, ladder.rungs[0]
-    where = found.book.market_names[least.line.key.market]
-    what = "trims" if found.selection.models else "models"
-    if least.line.key.kind is PriceKind.TRANSACTION_AVG:
-        what = "averages paid"
-    if not ladder.is_one_tax:
-        return shortest(f"{len(rungs)} {what} in {where}, {when}: some prices with tax, so not ranked")
-    lowest = [rung.label for rung in rungs if rung.amount == least.amount]
-    cheap = listed(lowest) if len(lowest) <= 2 else f"{len(lowest)} of them"
-    return shortest(
-        f"Lowest of {len(rungs)} {what} in {where}, {when}: {cheap}, {_money(least)}{_shade(least)}{tax}",
-        f"Lowest of {len(rungs)} {what} in {where}, {when}: {cheap}, {_money(least)}{tax}",
-        f"Lowest in {where}, {when}: {cheap}, {_money(least)}{tax}",
-        f"Lowest in {where}, {when}: {model_name(least.line.key, found.book.names)}, {_money(least)}{tax}",
-        f"Lowest in {where}, {when}: {_money(least)}{tax}",
-    )
-
-
-def _across(ladder: Ladder, when: str, tax: str) -> str:
-    """Where one car is cheapest and where dearest, among prices that all have tax in them, or all have not."""
-    rungs, names = ladder.rungs, ladder.found.book.names
-    key = rungs[0].line.key
-    car = car_name(key, names)
-    if not ladder.is_one_tax:
-        # With tax and without are two rankings: the title has the larger one.
-        groups = [[rung for rung in rungs if rung.line.key.tax_included is each] for each in _TAX_ORDER[:2]]
-        ranked = max(groups, key=len)
-        if len(ranked) < 2:
-            return shortest(
-                f"{car} in {len(rungs)} markets, {when}: with and without tax, so not ranked",
-                f"{model_name(key, names)} in {len(rungs)} markets, {when}: with and without tax, so not ranked",
-                f"{len(rungs)} markets, {when}: with and without tax, so not ranked",
-            )
-        rungs, tax = tuple(ranked), f", {TAXES[ranked[0].line.key.tax_included]}"
-    least, most = rungs[0], rungs[-1]
-    if least.amount == most.amount:
-        return shortest(
-            f"{car} costs {_money(least)} in {least.label} as in {most.label}{tax}, {when}",
-            f"{car} costs {_money(least)}{tax}, {when}",
-        )
-    at = [_places([rung for rung in rungs if rung.amount == end.amount]) for end in (least, most)]
-    ends = f"{_money(least)} in {at[0]} to {_money(most)} in {at[1]}"
-    short = [short_money(each.amount, each.price.given.currency) for each in (least, most)]
-    shorter = f"{short[0]} in {at[0]} to {short[1]} in {at[1]}"
-    if not key.trim:
-        # The cheapest version of two markets need not be one car.
-        return shortest(
-            f"{car} starts at {_money(least)} in {at[0]}, {_money(most)} in {at[1]}{tax}, {when}",
-            f"{car} starts at {short[0]} in {at[0]}, {short[1]} in {at[1]}{tax}, {when}",
-            f"{car} starts at {short[0]} to {short[1]}{tax}, {when}",
-        )
-    return shortest(
-        f"{car}: {ends}{tax}, {when}",
-        f"{car}: {shorter}{tax}, {when}",
-        f"{model_name(key, names)}: {shorter}{tax}, {when}",
-        f"{shorter}{tax}, {when}",
-        f"{short[0]} to {short[1]}{tax}, {when}",
-    )
-
-
-def _places(rungs: Sequence[Rung]) -> str:
-    return listed([rung.label for rung in rungs]) if len(rungs) < 3 else f"{len(rungs)} markets"
-
-
-def _money(rung: Rung) -> str:
-    return money(rung.amount, rung.price.given.currency)
-
-
-def _shade(rung: Rung) -> str:
-    return "" if rung.standing.confirmed else " (last known)"
-
-
-def _subtitle(ladder: Ladder) -> str:
-    found, terms = ladder.found, ladder.found.terms
-    kinds = [KINDS[kind] for kind in PriceKind if kind in {rung.line.key.kind for rung in ladder.rungs}]
-    what = (
-        f"{listed(kinds).capitalize()} prices"
-        if set(kinds) <= {KINDS[kind] for kind in ASKED_FOR}
-        else kinds[0].capitalize()
-    )
-    where = (
-        car_name(ladder.rungs[0].line.key, found.book.names)
-        if ladder.across
-        else found.book.market_names[ladder.rungs[0].line.key.market]
-    )
-    currency = ladder.rungs[0].price.given.currency
-    is_exchanged = any(rung.price.quote.currency != currency for rung in ladder.rungs)
-    rate = f" at the rate of {style.period_text(terms.on, 'month')}" if is_exchanged and terms.on else ""
-    real = f", in money of {terms.base_year}" if terms.base_year else ""
-    return shortest(
-        f"{where}. {what} on {style.day_text(ladder.day)}, in {currency}{rate}, {tax_text(found)}{real}",
-        f"{where}. {what}, in {currency}{rate}, {tax_text(found)}{real}",
-        f"{where}. In {currency}{rate}, {tax_text(found)}{real}",
-        f"{where}. In {currency}, {tax_text(found)}{real}",
-        f"In {currency}, {tax_text(found)}{real}",
-    )
-
-
-def notes(ladder: Ladder) -> tuple[str, ...]:
-    """What the marks mean, what is left out and why, and what converting did, in whole sentences."""
-    found, rungs = ladder.found, ladder.rungs
-    said = []
-    last_known = sum(1 for rung in rungs if not rung.standing.confirmed)
-    if last_known:
-        those = f"{last_known} of {len(rungs)}" if last_known < len(rungs) else "all"
-        said.append(
-            f"Hollow, {those}: last known before {style.day_text(ladder.day)}, and no later price confirms that it "
-            "still held."
-        )
-    if any(not rung.price.quote.is_dated and not rung.price.quote.is_level for rung in ladder.drawn):
-        said.append("A diamond is a price of which only about the day is known.")
-    if len(rungs) > MOST:
-        said.append(f"The {MOST} cheapest of {len(rungs)} are drawn; all are in the table and the download.")
-    if not ladder.across and not found.selection.models and any(_has_dearer(rung, ladder) for rung in rungs):
-        said.append("A model with several trims stands at its cheapest price of the day.")
-    if not ladder.is_one_tax:
-        said.append("Prices with tax come first, then those without, then those of which it is not stated.")
-    if ladder.other_trims:
-        said.append(f"On this day only other trims have a price in {_counted(ladder.other_trims)}.")
-    if ladder.absent:
-        said.append(
-            f"Left out, without a price on this day or in the {STALE_DAYS} days before it (in brackets the newest "
-            f"one): {_counted(ladder.absent)}."
-        )
-    if ladder.unpriced:
-        said.append(f"No such price is known in {_counted(ladder.unpriced)}.")
-    if ladder.across and not rungs[0].line.key.trim:
-        said.append("No trim is named: this is the cheapest version of each market, which need not be the same car.")
-    if ladder.other_kinds:
-        said.append(
-            f"Not shown: {ladder.other_kinds} series of another kind of price, which is not ranked with "
-            f"{'list and starting prices' if not found.selection.price_kind else 'this one'}."
-        )
-    if found.selection.cycle:
-        said.append("No range is part of this chart: the test of ranges makes no difference to it.")
-    return (*said, *terms_notes(found, [rung.price for rung in rungs]))
-
-
-def _has_dearer(rung: Rung, ladder: Ladder) -> bool:
-    """Whether another trim of the row's model has a price in the book."""
-    key = rung.line.key
-    return any(
-        (quote.maker, quote.model, quote.powertrain) == _model(key) and quote.trim != key.trim
-        for quote in ladder.found.book.quotes
-    )
-
-
-def _counted(names: Sequence[str]) -> str:
-    shown, more = names[:LISTED], len(names) - LISTED
-    return listed([*shown, f"{more} more"]) if more > 0 else listed(list(shown))
-
-
 # Drawing
+
 
 _SLOT = {True: 2.7, False: 1.75}
 """Height of a row in font sizes: on a narrow page its words stand over its dot, else they stand beside it."""
@@ -522,7 +288,7 @@ def draw(reading: Reading, look: Look) -> Figure:
     places = [n + (0.76 if is_narrow else 0.5) for n in range(len(rungs))]
     words = [n + (0.3 if is_narrow else 0.5) for n in range(len(rungs))]
     colours = [style.colour(rung.line.key.maker, look.theme, highlight=True) for rung in rungs]
-    amounts = [_money(rung) for rung in rungs]
+    amounts = [rung_money(rung) for rung in rungs]
     texts = [f"{rung.label}: {_detail(rung, ladder)}" for rung in rungs]
     written_out = [f"{rung.label}: {_kind(rung, ladder)}" for rung in rungs] if is_narrow else texts
     page = look.width * 0.94 if look.width else 330.0 if is_narrow else 880.0
@@ -678,7 +444,7 @@ def table(reading: Reading) -> Table:
         (
             rung.label if ladder.across else model_name(rung.line.key, ladder.found.book.names),
             rung.line.key.trim or style.MISSING,
-            _money(rung),
+            rung_money(rung),
             money(rung.price.quote.amount, rung.price.quote.currency),
             TAXES[rung.line.key.tax_included],
             KINDS[rung.line.key.kind],

@@ -9,7 +9,8 @@ import pandas as pd
 
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Point
 from dashboard.charts.price_words import day_of, money, price_name
-from dashboard.prices import LineKey, Price, PriceBook, Quote
+from dashboard.price_book import PriceBook
+from dashboard.prices import LineKey, Price, Quote
 from db import Connection, queries
 from db.vocabulary import ALL
 

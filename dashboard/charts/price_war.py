@@ -20,22 +20,10 @@ from dashboard.charts import market_rows
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge, Chart, Point, Reading, Table, shortest
 from dashboard.charts.events import NO_EVENTS, marked, market_events
 from dashboard.charts.market_drawing import trend
-from dashboard.charts.market_words import (
-    WINDOWS,
-    Drawn,
-    amount_text,
-    bounds_notes,
-    freshness,
-    marked_text,
-)
+from dashboard.charts.market_notes import bounds_notes, freshness
+from dashboard.charts.market_words import WINDOWS, Drawn, amount_text, marked_text
 from dashboard.charts.price_drawing import Label, is_narrow, mark_notes, placed, step_traces
-from dashboard.charts.price_rows import (
-    PRICE_COLUMNS,
-    price_receipts,
-    price_row,
-    quotes_at,
-    row_receipts,
-)
+from dashboard.charts.price_rows import PRICE_COLUMNS, price_receipts, price_row, quotes_at, row_receipts
 from dashboard.charts.price_words import (
     KINDS,
     Asked,
@@ -54,15 +42,9 @@ from dashboard.charts.price_words import (
 )
 from dashboard.charts.whole_market import answered
 from dashboard.precedence import PUBLISHED_AS
-from dashboard.prices import Price, PricedLine, cited
-from dashboard.sales_lines import (
-    Line,
-    MarketFigures,
-    market_figures,
-    month_number,
-    month_start,
-    months_behind,
-)
+from dashboard.price_book import cited
+from dashboard.prices import Price, PricedLine
+from dashboard.sales_lines import Line, MarketFigures, market_figures, month_number, month_start, months_behind
 from dashboard.selection import By, Incomparable, Measure, NotPublished, Selection, Window
 from dashboard.style import Figure, Look
 from db import Connection, queries

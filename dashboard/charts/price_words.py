@@ -13,20 +13,8 @@ from datetime import date
 from dashboard import style
 from dashboard.charts.chart import CARS, Badge
 from dashboard.charts.market_words import listed
-from dashboard.prices import (
-    EURO,
-    STALE_DAYS,
-    CannotConvert,
-    LineKey,
-    Price,
-    PriceBook,
-    PricedLine,
-    Quote,
-    Terms,
-    chosen_book,
-    priced,
-    terms_of,
-)
+from dashboard.price_book import PriceBook, chosen_book, terms_of
+from dashboard.prices import EURO, STALE_DAYS, CannotConvert, LineKey, Price, PricedLine, Quote, Terms, priced
 from dashboard.selection import Incomparable, InvalidSelection, NotPublished, Real, Selection, Tax
 from db import Connection
 from db.vocabulary import ALL, DatePrecision, PriceKind, TaxIncluded
@@ -198,17 +186,22 @@ def change_text(fraction: float) -> str:
     return f"{style.share_text(abs(fraction))} {'less' if fraction < 0 else 'more'}"
 
 
-def day_of(quote: Quote) -> str:
-    """Since when, as exactly as it is known: `6 Jan 2023`, `Jul 2020`, `about 24 Oct 2022`, `seen 23 Jul 2026`."""
-    if quote.precision in (DatePrecision.MONTH, DatePrecision.QUARTER, DatePrecision.YEAR):
-        return style.period_text(quote.day, quote.precision.value)
+def when_text(day: date, precision: DatePrecision) -> str:
+    """A day as exactly as it is known: `23 Jul 2026`, `Jul 2026`, `about 5 Feb 2026`, `seen 23 Jul 2026`."""
+    if precision in (DatePrecision.MONTH, DatePrecision.QUARTER, DatePrecision.YEAR):
+        return style.period_text(day, precision.value)
     before = {
         DatePrecision.OBSERVED: "seen ",
         DatePrecision.WEEK: "week of ",
         DatePrecision.APPROXIMATE: "about ",
         DatePrecision.INFERRED: "about ",
     }
-    return before.get(quote.precision, "") + style.day_text(quote.day)
+    return before.get(precision, "") + style.day_text(day)
+
+
+def day_of(quote: Quote) -> str:
+    """Since when a price stands, as `when_text`."""
+    return when_text(quote.day, quote.precision)
 
 
 def month_of(quote: Quote) -> str:

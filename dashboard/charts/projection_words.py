@@ -23,7 +23,8 @@ from dashboard.fsd_record import AttachPoint
 from dashboard.projected import AREAS, Outlook, Reach, Told, World
 from dashboard.projections import record
 from dashboard.projections.model import LAST
-from dashboard.projections.record import REGIONS, START
+from dashboard.projections.record import START
+from dashboard.projections.regions import REGIONS
 from dashboard.selection import InvalidSelection, NotPublished, Refusal, Selection
 from dashboard.style import Look
 from db import Connection
@@ -346,7 +347,8 @@ def run_note(of: Asked) -> str:
     mix = listed([f"{count} {names.get(kind, kind)}" for kind, count in evidence.most_common()]) if evidence else "none"
     return (
         f"Scenario: {of.world.name}. Data to {quarter_text(of.told.record.cut_off)}; {len(made.draws):,} draws, seed "
-        f"{made.draws.seed}, fitted to published figures ({mix}), as known on {style.day_text(of.day)}."
+        f"{made.draws.seed}, fitted to published figures ({mix}), as known on {style.day_text(of.day)}, with at least "
+        f"{made.least_effective:,.0f} of {made.particles:,} parameter sets effective at every step."
     )
 
 

@@ -18,17 +18,8 @@ from dashboard import style
 from dashboard.charts import market_rows
 from dashboard.charts.chart import CARS, Chart, Reading, Table, shortest
 from dashboard.charts.market_drawing import Places, band, colour_key, point_key, spread, symbols
-from dashboard.charts.market_words import (
-    COUNTED,
-    Drawn,
-    cars_name,
-    common_notes,
-    first_up,
-    freshness,
-    period_name,
-    rest_share,
-    subtitle,
-)
+from dashboard.charts.market_notes import common_notes, freshness
+from dashboard.charts.market_words import COUNTED, Drawn, cars_name, first_up, period_name, rest_share, subtitle
 from dashboard.charts.whole_market import answered, as_asked, whole_market
 from dashboard.metrics import ranks
 from dashboard.sales_lines import Line, MarketFigures, maker_name, month_start

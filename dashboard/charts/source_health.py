@@ -70,7 +70,7 @@ class Judged:
         if self.latest is None:
             return "no periods, no due date"
         due = style.day_text(self.latest.next_due)
-        late = f", {_counted(len(self.late_markets), 'market')} late" if self.late_markets else ""
+        late = f", {style.count_text(len(self.late_markets), 'market')} late" if self.late_markets else ""
         return f"overdue since {due}" if self.is_overdue else f"due {due}{late}"
 
 
@@ -171,10 +171,12 @@ def title(judged: Health) -> str:
         )
     dated = [each for each in judged.sources if each.latest]
     if not dated:
-        return f"No source has a due date; {_counted(len(judged.sources), 'source')} loaded by {day}"
+        return f"No source has a due date; {style.count_text(len(judged.sources), 'source')} loaded by {day}"
     late_markets = sum(len(each.late_markets) for each in judged.sources)
     if late_markets:
-        return f"No source is overdue on {day}, but {_counted(late_markets, 'market')} {_are(late_markets)} late"
+        return (
+            f"No source is overdue on {day}, but {style.count_text(late_markets, 'market')} {_are(late_markets)} late"
+        )
     following = dated[0]
     assert following.latest is not None
     due = style.day_text(following.latest.next_due)
@@ -191,8 +193,8 @@ def _are(count: int) -> str:
 def _subtitle(selection: Selection, judged: Health) -> str:
     about = f" about {', '.join(selection.market)}" if selection.market else ""
     return (
-        f"{_counted(len(judged.sources), 'source')}{about}, judged on {style.day_text(judged.on)}: end of the last "
-        "period, last file, and the day by which the next period usually is published"
+        f"{style.count_text(len(judged.sources), 'source')}{about}, judged on {style.day_text(judged.on)}: end of the "
+        "last period, last file, and the day by which the next period usually is published"
     )
 
 
@@ -201,8 +203,8 @@ def _badge(judged: Health) -> Badge:
     rejected = sum(each.of.rows.rejected for each in judged.sources)
     refused = sum(each.of.refused_files for each in judged.sources)
     parts = [f"{late} overdue" if late else "nothing overdue"]
-    parts += [f"{_counted(rejected, 'row')} rejected"] if rejected else []
-    parts += [f"{_counted(refused, 'file')} refused"] if refused else []
+    parts += [f"{style.count_text(rejected, 'row')} rejected"] if rejected else []
+    parts += [f"{style.count_text(refused, 'file')} refused"] if refused else []
     return Badge(
         text=" · ".join([f"judged on {style.day_text(judged.on)}", *parts]), amber=bool(late or rejected or refused)
     )
@@ -228,17 +230,13 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def _revision_text(revision: TypicalRevision | None) -> str:
     """'8.5 % of figures, by 3.5 %': how many of its figures a source changed, and how far it moves one."""
     if revision is None or revision.median is None:
         return style.MISSING if revision is None or not revision.judged else "none"
     by = f"by {style.share_text(revision.median)}"
     if revision.share is None:
-        return f"{_counted(revision.revised, 'figure')}, {by}"
+        return f"{style.count_text(revision.revised, 'figure')}, {by}"
     return f"{style.share_text(revision.share)} of figures, {by}"
 
 

@@ -20,7 +20,8 @@ from dashboard import style
 from dashboard.charts import market_rows
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Chart, Point, Reading, Table, shortest
 from dashboard.charts.market_drawing import hover_format, plain
-from dashboard.charts.market_words import freshness, period_name, value_text
+from dashboard.charts.market_notes import freshness
+from dashboard.charts.market_words import period_name, value_text
 from dashboard.charts.whole_market import answered
 from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, month_start
 from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Selection

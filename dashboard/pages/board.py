@@ -12,6 +12,9 @@ from typing import Any
 
 from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
+from pydantic import validate_call
+from typing_extensions import TypedDict
+from werkzeug.exceptions import BadRequest
 
 from dashboard import controls, levers_panel
 from dashboard.charts.chart import Chart
@@ -91,12 +94,22 @@ def _extra(site: Site, extra: Extra | None, query: str) -> list[Component]:
         return [html.Div(html.P(text), className="notice")]
 
 
+class Later(TypedDict):
+    """What the cards after the first are asked for with: the page's query string and the look of the screen."""
+
+    search: str
+    look: str
+
+
 def register(app: Dash, site: Site, pages: Sequence[Page]) -> None:
     """Add the callbacks of all pages to an app."""
     at_path = {page.path: page for page in pages}
 
     def page_at(pathname: str | None) -> Page:
-        return at_path[(pathname or "").rstrip("/")]
+        try:
+            return at_path[(pathname or "").rstrip("/")]
+        except KeyError as error:
+            raise BadRequest from error
 
     @app.callback(
         output={
@@ -118,11 +131,16 @@ def register(app: Dash, site: Site, pages: Sequence[Page]) -> None:
         },
         prevent_initial_call=True,
     )
-    def act(search: str | None, look_name: str, shown: list[Any], pathname: str | None) -> dict[str, Any]:
+    @validate_call
+    def act(
+        search: str | None, look_name: str, shown: list[str | list[str] | None], pathname: str | None
+    ) -> dict[str, Any]:
         """What an action leads to: controls edit the selection, a link or the back button brings another one."""
         page = page_at(pathname)
-        chart = page.charts[0]
         names = (*page.controls, *(levers_panel.CONTROLS if page.with_levers else ()))
+        if not page.charts or len(shown) != len(names):
+            raise BadRequest
+        chart = page.charts[0]
         on_bar = dict(zip(names, shown, strict=True))
         is_edit = ctx.triggered_id not in ("address", "look")
         reply = card.answer(site, page, chart, _query(search), shown=on_bar if is_edit else None)
@@ -151,9 +169,13 @@ def register(app: Dash, site: Site, pages: Sequence[Page]) -> None:
         State("address", "pathname"),
         prevent_initial_call=True,
     )
-    def follow(drawn: list[dict[str, str]], pathname: str | None) -> list[list[Component]]:
+    @validate_call
+    def follow(drawn: list[Later], pathname: str | None) -> list[list[Component]]:
         """The cards after the first, and what stands under them."""
-        page, (wanted,) = page_at(pathname), drawn
+        page = page_at(pathname)
+        if len(drawn) != 1:
+            raise BadRequest
+        (wanted,) = drawn
         query = _query(wanted["search"])
         sections = [
             card.contents(page, chart, card.answer(site, page, chart, query), wanted["look"])
@@ -178,10 +200,13 @@ def register(app: Dash, site: Site, pages: Sequence[Page]) -> None:
         State("address", "pathname"),
         prevent_initial_call=True,
     )
-    def show_receipts(key: list[Any] | None, of: dict[str, str], search: str | None, pathname: str | None) -> Any:
+    @validate_call
+    def show_receipts(key: list[str | int] | None, of: dict[str, str], search: str | None, pathname: str | None) -> Any:
         """The receipts of the point that was chosen; nothing where it was closed."""
         page = page_at(pathname)
-        chart = next(each for each in page.charts if each.slug == of["chart"])
+        chart = next((each for each in page.charts if each.slug == of.get("chart")), None)
+        if chart is None:
+            raise BadRequest
         return card.receipts(site, page, chart, _query(search), key) if key else []
 
 

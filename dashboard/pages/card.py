@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import accumulate
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -22,8 +23,9 @@ from dashboard.charts.chart import Chart, Point, Reading, Table
 from dashboard.charts.events import Events
 from dashboard.comparability import check_names
 from dashboard.controls import aria, data
-from dashboard.downloads import Format
+from dashboard.downloads import Format, public
 from dashboard.pages.page import Page, Site, is_narrow, look
+from dashboard.pages.tables import table
 from dashboard.selection import NAMES, By, Incomparable, InvalidSelection, Refusal, Selection
 from dashboard.style import Figure, Look
 from db import queries
@@ -100,7 +102,8 @@ def answer(site: Site, page: Page, chart: Chart, query: str, *, shown: Mapping[s
                 return Answer(query, selection, nouns, notice=_refused(refusal, chart))
             return Answer(query, selection, nouns, reading=reading)
     except StoreError as error:
-        return Answer(query, selection, notice=Notice("The figures cannot be read", _sentence(str(error))))
+        text = _sentence(public(error, site.engine))
+        return Answer(query, selection, notice=Notice("The figures cannot be read", text))
     except Exception:
         return Answer(query, selection, notice=_failed(chart))
 
@@ -261,7 +264,7 @@ def _drawn(page: Page, chart: Chart, reply: Answer, reading: Reading, look_name:
         *([_sources(reading)] if reading.citations else []),
         _actions(page, chart, reply, reading),
         *(_newest(chart, drawn, reading) if has_receipts else []),
-        html.Details([html.Summary("Data table"), *_table(chart.table(reading))], className="data-table"),
+        _data_table(chart.table(reading)),
     ]
 
 
@@ -308,9 +311,25 @@ def _plot(chart: Chart, reading: Reading, look: Look, *, narrow: bool) -> tuple[
     others = [each for each in layout["annotations"] if each.get("name") != style.LINE_END]
     margin = {**layout["margin"], "l": 34, "r": 10}
     key: list[Component] = [
-        html.Span([html.I(style={"background": label["font"]["color"]}), _unescaped(label["text"])]) for label in labels
+        html.Span([html.I(style={"background": _stroke(label, drawn["data"])}), _unescaped(label["text"])])
+        for label in labels
     ]
     return {**drawn, "layout": {**layout, "annotations": others, "margin": margin}}, key
+
+
+_STROKES = {"dot": "3 3", "dash": "6 4", "longdash": "11 4", "dashdot": "7 3 3 3", "longdashdot": "11 3 3 3"}
+"""Plotly's dashes, as pixels drawn and left out in turn."""
+
+
+def _stroke(label: Mapping[str, Any], traces: Sequence[Mapping[str, Any]]) -> str:
+    """The line that a label at its end is of, as a background: in its colour, and dashed as it is drawn."""
+    begun = [trace for trace in traces if trace.get("name") and label["text"].startswith(str(trace["name"]))]
+    line = max(begun, key=lambda trace: len(str(trace["name"])), default={}).get("line") or {}
+    colour = line.get("color") or label["font"]["color"]
+    lengths = [float(length) for length in _STROKES.get(line.get("dash", ""), "").split()]
+    ends = list(accumulate(lengths, initial=0.0))
+    parts = [f"{'transparent' if n % 2 else colour} {ends[n]:g}px {ends[n + 1]:g}px" for n in range(len(lengths))]
+    return f"repeating-linear-gradient(90deg, {', '.join(parts)})" if parts else str(colour)
 
 
 def _events(events: Events) -> list[Component]:
@@ -392,17 +411,15 @@ def _actions(page: Page, chart: Chart, reply: Answer, reading: Reading) -> Compo
     )
 
 
-def _table(table: Table) -> list[Component]:
-    header = html.Thead(html.Tr([html.Th(name, scope="col") for name in table.header]))
-    rows = [html.Tr([html.Th(row[0], scope="row"), *(html.Td(cell) for cell in row[1:])]) for row in table.rows]
-    scrolled = html.Div(
-        html.Table([header, html.Tbody(rows)]),
-        className="scroll",
-        tabIndex=0,
-        role="region",
-        **aria(label="Data table"),
+def _data_table(told: Table) -> Component:
+    return html.Details(
+        [
+            html.Summary("Data table"),
+            html.P(told.caption, className="caption"),
+            table(told.header, told.rows, label="Data table", heads=True),
+        ],
+        className="data-table",
     )
-    return [html.P(table.caption, className="caption"), scrolled]
 
 
 def outside(text: str, url: str) -> Component:
@@ -447,9 +464,10 @@ def _cells(trace: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
         for name, row_of_texts, row_of_keys in zip(trace["y"], texts, keys, strict=False):
             yield from ((name, text, key) for text, key in zip(row_of_texts, row_of_keys, strict=False))
         return
+    # Each bar across, and each point of a trace with `ids`, is something else; the points of a line have its name.
+    names = trace.get("ids") or (trace["y"] if trace.get("orientation") == "h" else None)
     for n, (text, key) in enumerate(zip(texts, keys, strict=False)):
-        names = trace.get("ids") or trace["y"]
-        yield names[n] if trace.get("orientation") == "h" else trace.get("name", ""), text, key
+        yield names[n] if names else trace.get("name", ""), text, key
 
 
 def point_of(key: Sequence[Any]) -> Point:
@@ -479,9 +497,10 @@ def _newest(chart: Chart, drawn: Figure, reading: Reading) -> list[Component]:
     of_latest = points(drawn, latest_only=True)
     if not of_latest:
         return []
+    # What is drawn in two panels has one receipt.
     buttons = [
-        html.Button(each.name, type="button", className="link-button", **data(point=_key(each.point)))
-        for each in of_latest
+        html.Button(name, type="button", className="link-button", **data(point=key))
+        for name, key in dict.fromkeys((each.name, _key(each.point)) for each in of_latest)
     ]
     period = _period(chart, of_latest[0].point, reading.selection)
     return [html.Div([html.Span(f"Receipts of {period}, or click any point:"), *buttons], className="newest")]
@@ -501,7 +520,7 @@ def receipts(site: Site, page: Page, chart: Chart, query: str, key: Sequence[Any
     except (ValueError, StopIteration):
         return html.Div(html.P("This point is not in the chart any more."), className="receipts")
     except StoreError as error:
-        return html.Div(html.P(f"{error}."), className="receipts")
+        return html.Div(html.P(_sentence(public(error, site.engine))), className="receipts")
     line = [each for each in drawn if each.name == here.name and each.point.market == point.market]
     place = line.index(here)
     before = line[place - 1] if place else None

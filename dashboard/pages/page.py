@@ -82,7 +82,8 @@ class Page:
 
     def link(self, query: str, chart: Chart) -> str:
         """The address of a chart's card: its anchor, unless the page begins with it."""
-        anchor = "" if chart is self.charts[0] else f"#{chart.slug}"
+        begins = chart is self.charts[0] and not (self.above or self.with_levers)
+        anchor = "" if begins else f"#{chart.slug}"
         return self.path + (f"?{query}" if query else "") + anchor
 
 

@@ -19,6 +19,7 @@ from dashboard.charts.source_health import SOURCE_HEALTH
 from dashboard.controls import aria
 from dashboard.pages.card import outside
 from dashboard.pages.page import Page, Site
+from dashboard.pages.tables import table
 from dashboard.selection import InvalidSelection, Selection
 from db import health
 from db.health import RejectedRow, SourceHealth
@@ -125,7 +126,7 @@ def _rejected(rows: Sequence[RejectedRow], *, count: int) -> list[Component]:
     said = f"{count:,} {_plural('row', count)} of the files that the figures stand on {_were(count)} left out."
     return [
         html.P(_first_of(len(rows), count, said)),
-        *([_table(_PLACE, [_place(row) for row in rows])] if rows else []),
+        *([table(_PLACE, [_place(row) for row in rows], label="Rejected rows")] if rows else []),
     ]
 
 
@@ -136,7 +137,7 @@ def _refused(rows: Sequence[RejectedRow]) -> list[Component]:
     cells = [(*_place(row), "yes" if row.is_replaced else "no") for row in rows[-LISTED:]]
     return [
         html.P(_first_of(min(len(rows), LISTED), len(rows), said, which="newest")),
-        _table((*_PLACE, "Replaced since"), cells),
+        table((*_PLACE, "Replaced since"), cells, label="Refused files"),
     ]
 
 
@@ -177,7 +178,7 @@ def _checks(checks: Sequence[CrossCheck], *, as_of: date | None) -> list[Compone
         return [html.P("No figures have been checked against each other yet.")]
     parts: list[Component] = [html.P("These are of the figures as known now.")] if as_of else []
     rows = [(each.rule, each.meaning, f"{each.checked:,}", f"{len(each.differences):,}") for each in checks]
-    parts.append(_table(("Rule", "Meaning", "Checked", "Differing"), rows, numbers=(2, 3)))
+    parts.append(table(("Rule", "Meaning", "Checked", "Differing"), rows, label="Cross-checks", numbers=(2, 3)))
     if not any(each.differences for each in checks):
         return [*parts, html.P("All of them agree.")]
     return [*parts, *(_differing(each) for each in checks if each.differences)]
@@ -204,20 +205,12 @@ def _differing(check: CrossCheck) -> Component:
     more = [html.P(f"The newest {len(shown):,} are listed.")] if count > len(shown) else []
     heading = f"{check.rule}: {count:,} {_plural('pair', count)} {'differs' if count == 1 else 'differ'}"
     # Few are what a reader looks for; many have one cause, which the note says.
-    return html.Details([html.Summary(heading), *more, _table(names, cells, numbers=(6, 7))], open=count <= _FEW)
+    listed = table(names, cells, label=check.rule, numbers=(6, 7))
+    return html.Details([html.Summary(heading), *more, listed], open=count <= _FEW)
 
 
 _FEW = 10
 """Differences of one rule that are shown without being asked for."""
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = ()) -> Component:
-    """A table whose columns at `numbers` are set to the right."""
-    kinds = ["number" if at in numbers else "" for at in range(len(header))]
-    head = [html.Th(name, scope="col", className=kind) for name, kind in zip(header, kinds, strict=True)]
-    body = [html.Tr([html.Td(cell, className=kind) for cell, kind in zip(row, kinds, strict=True)]) for row in rows]
-    table = html.Table([html.Thead(html.Tr(head)), html.Tbody(body)])
-    return html.Div(table, className="scroll", tabIndex=0, role="region", **aria(label="Table"))
 
 
 SOURCES = Page(

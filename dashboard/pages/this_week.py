@@ -22,9 +22,10 @@ from dashboard.charts import change_ledger
 from dashboard.charts.change_ledger import CHANGE_LEDGER
 from dashboard.charts.headline_makers import NEWEST
 from dashboard.controls import aria
-from dashboard.ledger import Kind, Ledger
+from dashboard.ledger import Ledger
 from dashboard.pages.page import Page, Site
 from dashboard.selection import InvalidSelection, Refusal, Selection
+from dashboard.what_changed import Kind
 from db import Connection
 from db.store import explained, ready
 

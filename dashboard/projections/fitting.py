@@ -66,9 +66,14 @@ class Fit:
     identity: str
 
     @property
+    def least_effective(self) -> float:
+        """The smallest effective sample size of all steps: (sum w)^2 / sum w^2 of the particles' weights."""
+        return min((step.effective for step in self.steps), default=float(self.particles))
+
+    @property
     def refusal(self) -> str:
         """Why the fit must not be used, as a page says it; empty where it may."""
-        worst = min((step.effective for step in self.steps), default=float(self.particles))
+        worst = self.least_effective
         if worst < LEAST_EFFECTIVE:
             return (
                 f"The projection is not shown: at one step of its fit only {worst:.0f} of {self.particles} parameter "

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gamma
 
-from dashboard.projections.record import REGIONS, Deliveries
+from dashboard.projections.record import Deliveries
+from dashboard.projections.regions import REGIONS
 
 Floats = NDArray[np.float64]
 

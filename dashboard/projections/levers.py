@@ -13,7 +13,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
-from dashboard.projections.record import FIRST_SALE, REGIONS
+from dashboard.projections.record import FIRST_SALE
+from dashboard.projections.regions import REGIONS
 
 HORIZON: Final = date(2035, 12, 31)
 """The last day of the projection."""

@@ -28,26 +28,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from dashboard.projections import fleet
-from dashboard.projections.levers import (
-    CHIP_MONTHS,
-    DEMAND_SHIFT,
-    LEVELS,
-    Level,
-    Levers,
-    Route,
-    Step,
-    When,
-)
+from dashboard.projections.levers import CHIP_MONTHS, DEMAND_SHIFT, LEVELS, Level, Levers, Route, Step, When
 from dashboard.projections.parameters import Draws
-from dashboard.projections.record import (
-    CURRENCY,
-    PRICED_IN,
-    REGIONS,
-    START,
-    Record,
-    quarter_of,
-    quarter_start,
-)
+from dashboard.projections.record import START, Record, quarter_of, quarter_start
+from dashboard.projections.regions import CURRENCY, PRICED_IN, REGIONS
 
 Floats = NDArray[np.float64]
 

@@ -15,66 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from dashboard.projections.regions import AREAS_OF_RECORDS, EUROPE, OWN_REGION, PRICED_IN, REGIONS
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Day = date  # for classes that have a member called date
-
-REGIONS: Final = ("US", "CA", "EU", "CN", "KR", "ANZ", "JP", "ROW")
-"""EU stands for Europe, with Britain, Norway and Switzerland; ANZ for Australia and New Zealand; ROW for the rest."""
-
-_AREAS: Final[Mapping[str, tuple[str, ...]]] = {
-    "GLOBAL": REGIONS,
-    "WORLD": REGIONS,
-    "NAM": ("US", "CA"),
-    "APAC": ("CN", "KR", "ANZ", "JP"),
-    "AU": ("ANZ",),
-    "NZ": ("ANZ",),
-    **{region: (region,) for region in REGIONS},
-}
-_EUROPE: Final = frozenset(
-    [
-        "AT",
-        "BE",
-        "BG",
-        "CH",
-        "CY",
-        "CZ",
-        "DE",
-        "DK",
-        "EE",
-        "ES",
-        "FI",
-        "FR",
-        "GB",
-        "GR",
-        "HR",
-        "HU",
-        "IE",
-        "IS",
-        "IT",
-        "LT",
-        "LU",
-        "LV",
-        "MT",
-        "NL",
-        "NO",
-        "PL",
-        "PT",
-        "RO",
-        "SE",
-        "SI",
-        "SK",
-    ]
-)
-_OWN_REGION: Final = {"US": "US", "CA": "CA", "CN": "CN", "KR": "KR", "AU": "ANZ", "NZ": "ANZ", "JP": "JP"}
-
-PRICED_IN: Final = {"US": "US", "CA": "CA", "EU": "NL", "CN": "CN", "KR": "KR", "ANZ": "AU", "JP": "JP"}
-"""The market whose list price stands for the region's: the first that had the package approved, or the largest."""
-
-CURRENCY: Final = {
-    "US": "USD", "CA": "CAD", "EU": "EUR", "CN": "CNY", "KR": "KRW", "ANZ": "AUD", "JP": "JPY", "ROW": "USD",
-}  # fmt: skip
-"""The money of a region's prices."""
 
 FIRST_SALE: Final = date(2016, 10, 1)
 """When the package was first sold, in the US: no price or approval can be older."""
@@ -313,7 +258,7 @@ def split_deliveries(deliveries: pd.DataFrame, registrations: pd.DataFrame, *, a
     modelled = np.ones_like(share, dtype=bool)
     published: dict[str, set[int]] = {region: set() for region in REGIONS}
     for market, cars in _whole_quarters(registrations, as_of=as_of).items():
-        region = "EU" if market in _EUROPE else _OWN_REGION.get(market)
+        region = "EU" if market in EUROPE else OWN_REGION.get(market)
         kept = {quarter: units for quarter, units in cars.items() if quarter in world}
         if region is None or not kept:
             continue
@@ -470,9 +415,9 @@ def _attach_rows(frame: pd.DataFrame, *, as_of: date) -> list[tuple[dict[Any, An
     columns = ("as_of", "region", "attach_basis", "model", "value", "low", "high", "evidence", "known_from")
     _need(frame, "attach", columns)
     return [
-        (dict(row), quarter_of(_day(row["as_of"], "attach")), _AREAS[str(row["region"])])
+        (dict(row), quarter_of(_day(row["as_of"], "attach")), AREAS_OF_RECORDS[str(row["region"])])
         for row in frame.to_dict("records")
-        if str(row["region"]) in _AREAS and _day(row["known_from"], "attach") <= as_of
+        if str(row["region"]) in AREAS_OF_RECORDS and _day(row["known_from"], "attach") <= as_of
     ]
 
 

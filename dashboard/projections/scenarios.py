@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from dashboard.projections.levers import ImpossibleLever, Levers
 from dashboard.projections.model import Approval, Setting, set_up
-from dashboard.projections.record import REGIONS, Day, Record
+from dashboard.projections.record import Day, Record
+from dashboard.projections.regions import REGIONS
 
 ENDS: Final = ("low", "central", "high")
 

@@ -26,14 +26,8 @@ from scipy import stats
 from dashboard.projections import fitting
 from dashboard.projections.model import simulate
 from dashboard.projections.parameters import known
-from dashboard.projections.record import (
-    REGIONS,
-    START,
-    Forecast,
-    Observation,
-    Record,
-    quarter_end,
-)
+from dashboard.projections.record import START, Forecast, Observation, Record, quarter_end
+from dashboard.projections.regions import REGIONS
 from dashboard.projections.scenarios import approvals, world
 
 Floats = NDArray[np.float64]

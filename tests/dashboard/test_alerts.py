@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner, Result
 
 from dashboard import alerts, findings
-from dashboard.findings import ALERTING, THRESHOLDS, About, Thresholds
+from dashboard.findings import ALERTING, About
+from dashboard.thresholds import THRESHOLDS, Thresholds
 from tests.dashboard.test_findings import BEFORE, CLIMB, DAY, market
 
 THE_WEEK = ["--as-of", DAY.isoformat(), "--since", BEFORE.isoformat()]

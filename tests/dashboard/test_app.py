@@ -279,7 +279,7 @@ def test_plotly_is_served_short_tagged_and_gzipped(client: FlaskClient) -> None:
 
 
 def test_one_line_a_request_without_its_query(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, logger="dashboard.app"):
+    with caplog.at_level(logging.INFO, logger="dashboard"):
         client.get("/charts/market-share.csv?market=secret")
         client.get("/a%0ab")
     assert [record.getMessage().rsplit(" ", 2)[0] for record in caplog.records] == [

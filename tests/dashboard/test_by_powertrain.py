@@ -16,6 +16,7 @@ from dashboard.style import SCREEN
 from db.vocabulary import States
 from tests.dashboard.test_controls import NOUNS
 from tests.dashboard.test_precedence import state
+from tests.world import cards
 
 TODAY = date(2026, 7, 24)
 BYD = "market=WORLD&basis=wholesale&makers=byd&by=powertrain"
@@ -36,14 +37,11 @@ TWO_MONTHS = (
 
 
 def read(engine: Engine, query: str) -> Reading:
-    with engine.connect() as connection:
-        return MARKET_SHARE.load(connection, Selection.from_query(query, defaults=MARKET_SHARE.defaults), today=TODAY)
+    return cards.read(engine, MARKET_SHARE, query, today=TODAY)
 
 
 def refused(engine: Engine, query: str) -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        read(engine, query)
-    return caught.value
+    return cards.refused(engine, MARKET_SHARE, query, today=TODAY)
 
 
 def values(reading: Reading) -> dict[str, list[float | None]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from typing import Any
 
@@ -12,25 +11,23 @@ from sqlalchemy import Engine
 from dashboard import downloads
 from dashboard.charts.change_ledger import CHANGE_LEDGER, OWN_COLUMNS
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, TITLE_LENGTH, Point, Reading
-from dashboard.selection import InvalidSelection, NotPublished, Selection
+from dashboard.selection import InvalidSelection, NotPublished
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look
 from db.vocabulary import OTHER
 from tests.dashboard.test_ledger import OLD, OWN
 from tests.db.test_vintages import APRIL, FEBRUARY, JANUARY, MARCH, publish, transcribe
-from tests.world import records
+from tests.world import cards, records
 
 TODAY = date(2026, 4, 20)
 NARROW = Look(height=320, font_px=12)
 
 
 def read(engine: Engine, query: str = "", *, today: date = TODAY) -> Reading:
-    selection = Selection.from_query(query, defaults=CHANGE_LEDGER.defaults)
-    with engine.connect() as connection:
-        return CHANGE_LEDGER.load(connection, selection, today=today)
+    return cards.read(engine, CHANGE_LEDGER, query, today=today)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(CHANGE_LEDGER.draw(reading, look), allow_nan=False)))
+    return cards.drawn(CHANGE_LEDGER, reading, look)
 
 
 def words(figure: Figure) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -21,6 +20,7 @@ from dashboard.metrics import concentration
 from dashboard.selection import Incomparable, NotPublished, Refusal, Selection
 from dashboard.style import LINE_END, PICTURE, SCREEN, SHEET, Figure, Look
 from tests.dashboard.test_sales_lines import fill
+from tests.world import cards
 
 TODAY = date(2026, 7, 24)
 NARROW = replace(SCREEN, height=320, font_px=12)
@@ -28,13 +28,11 @@ PLAIN = "window=none"
 
 
 def read(engine: Engine, query: str = PLAIN) -> Reading:
-    with engine.connect() as connection:
-        selection = Selection.from_query(query, defaults=CONCENTRATION.defaults)
-        return CONCENTRATION.load(connection, selection, today=TODAY)
+    return cards.read(engine, CONCENTRATION, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(CONCENTRATION.draw(reading, look), allow_nan=False)))
+    return cards.drawn(CONCENTRATION, reading, look)
 
 
 def labels(figure: Figure) -> list[str]:

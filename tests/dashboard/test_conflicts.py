@@ -14,27 +14,27 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Reading
-from dashboard.charts.conflicts import CONFLICTS, Pair, compared
+from dashboard.charts.conflicts import CONFLICTS
+from dashboard.conflicts import Pair, compared
 from dashboard.downloads import csv_text
-from dashboard.selection import InvalidSelection, Selection
+from dashboard.selection import InvalidSelection
 from dashboard.style import PICTURE, SCREEN, Figure, Look
 from db.queries import Citation
 from db.vocabulary import ALL, OTHER, States
 from tests.db.test_vintages import ALPHA, BETA, FEBRUARY, JANUARY, MARCH, publish, transcribe
 from tests.db.test_vintages import Figure as Published
+from tests.world import cards
 
 TODAY = date(2026, 7, 24)
 IEA = replace(BETA, slug="iea-global-ev-data", title="Rounded table")
 
 
 def read(engine: Engine, query: str = "market=DE") -> Reading:
-    with engine.connect() as connection:
-        chosen = Selection.from_query(query, defaults=CONFLICTS.defaults)
-        return CONFLICTS.load(connection, chosen, today=TODAY)
+    return cards.read(engine, CONFLICTS, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(CONFLICTS.draw(reading, look), allow_nan=False)))
+    return cards.drawn(CONFLICTS, reading, look)
 
 
 def months(name: str, *units: int, year: int = 2025) -> list[Published]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 
 import numpy as np
@@ -13,13 +12,15 @@ from sqlalchemy import Engine
 
 from dashboard import style
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Reading
-from dashboard.charts.coverage import COVERAGE, DRAWN, HUES, Cell, Detail, in_periods, shade
-from dashboard.selection import Incomparable, InvalidSelection, NotPublished, Selection
+from dashboard.charts.coverage import COVERAGE, DRAWN, HUES, shade
+from dashboard.coverage import Cell, Detail, in_periods
+from dashboard.selection import Incomparable, InvalidSelection, NotPublished
 from dashboard.style import PICTURE, SCREEN, Figure, Look
 from db.vocabulary import Grain
 from etl import harmonize
 from tests.dashboard.test_sales_lines import Figures, fill
 from tests.dashboard.test_style import THEMES, VISIONS, seen
+from tests.world import cards
 
 TODAY = date(2026, 3, 2)
 NARROW = Look(height=320, font_px=12)
@@ -35,12 +36,11 @@ WORLD: dict[str, Figures] = {
 
 
 def read(engine: Engine, query: str = "", *, today: date = TODAY) -> Reading:
-    with engine.connect() as connection:
-        return COVERAGE.load(connection, Selection.from_query(query, defaults=COVERAGE.defaults), today=today)
+    return cards.read(engine, COVERAGE, query, today=today)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(COVERAGE.draw(reading, look), allow_nan=False)))
+    return cards.drawn(COVERAGE, reading, look)
 
 
 def cells(reading: Reading) -> dict[tuple[str, str], tuple[str, float]]:

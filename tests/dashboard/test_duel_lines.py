@@ -22,6 +22,7 @@ from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look
 from db.vocabulary import States
 from tests.dashboard.test_precedence import state
 from tests.dashboard.test_sales_lines import fill, selections
+from tests.world import cards
 
 TODAY = date(2026, 7, 24)
 KNOWN = date(2026, 7, 5)
@@ -31,8 +32,7 @@ GERMANY = "market=DE&basis=registration&grain=month"
 
 
 def read(engine: Engine, query: str = "", *, chart: Chart = DUEL_LINES) -> Reading:
-    with engine.connect() as connection:
-        return chart.load(connection, Selection.from_query(query, defaults=chart.defaults), today=TODAY)
+    return cards.read(engine, chart, query, today=TODAY)
 
 
 def plain(figure: Figure) -> Figure:

@@ -6,32 +6,30 @@ project.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from random import Random
 
 import pytest
 from sqlalchemy import Engine
 
-from dashboard.charts.chart import DOWNLOAD_COLUMNS, TITLE_LENGTH, Chart, Reading
+from dashboard.charts.chart import Chart
 from dashboard.pages.head_to_head import HEAD_TO_HEAD
 from dashboard.pages.market import MARKET
 from dashboard.selection import (
     BasisChoice,
     By,
-    InvalidSelection,
     Measure,
     PowertrainChoice,
-    Refusal,
     Selection,
     Window,
 )
-from dashboard.style import SCREEN
 from db import queries
 from db.queries import Nouns
 from db.vocabulary import Grain
+from tests.world import cards
 
 TODAY = date(2026, 7, 24)
 CHARTS = (*MARKET.charts, *HEAD_TO_HEAD.charts)
@@ -108,60 +106,11 @@ def generated(chart: Chart, part: int, nouns: Nouns) -> Iterator[Selection]:
         yield replace(chart.defaults, **changes)
 
 
-def answer(engine: Engine, chart: Chart, selection: Selection) -> Refusal | InvalidSelection | None:
-    """Draw a selection and hold what is drawn against what is always true; the reason where it is not drawn."""
-    with engine.connect() as connection:
-        try:
-            reading = chart.load(connection, selection, today=TODAY)
-        except (Refusal, InvalidSelection) as refused:
-            return refused
-    assert_words(reading)
-    figure = chart.draw(reading, SCREEN)
-    json.dumps(figure, allow_nan=False)
-    assert figure["data"] or figure["layout"].get("shapes"), "an empty plot explains nothing"
-    rows = chart.rows(reading)
-    assert len(rows), "what is drawn is in the download"
-    assert tuple(rows.columns[: len(DOWNLOAD_COLUMNS)]) == DOWNLOAD_COLUMNS
-    assert rows[["value", "low", "high"]].notna().all(axis=None), "a row has a value and its bounds"
-    assert (rows["low"] <= rows["value"] + 1e-9).all(), "low is at most the value"
-    assert (rows["value"] <= rows["high"] + 1e-9).all(), "high is at least the value"
-    key = ["period_start", "market", "powertrain", "maker", "model", "measure"]
-    assert not rows.duplicated([*key, *rows.columns.intersection(["part"])]).any(), "one row an entity and period"
-    table = chart.table(reading)
-    assert table.rows
-    assert {len(row) for row in table.rows} == {len(table.header)}
-    return None
-
-
-def assert_words(reading: Reading) -> None:
-    assert 0 < len(reading.title) <= TITLE_LENGTH, reading.title
-    assert not reading.title.endswith("…"), reading.title
-    assert reading.subtitle
-    assert reading.citations
-    said = [reading.title, reading.subtitle, reading.badge.text, reading.badge.reason, *reading.notes]
-    assert all(text.isprintable() for text in said)
-    assert not {"nan", "inf", "None", "-inf"} & set(" ".join(said).replace(",", " ").split()), said
-    assert all(note.endswith((".", "?")) for note in reading.notes), reading.notes
-
-
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.slug)
 def test_every_selection_is_drawn_or_explained_with_a_way_on(bundled_engine: Engine, chart: Chart, part: int) -> None:
     with bundled_engine.connect() as connection:
         nouns = queries.nouns(connection)
-    drawn, ways_on = 0, set[Selection]()
-    for selection in generated(chart, part, nouns):
-        query = selection.query(defaults=chart.defaults)
-        assert Selection.from_query(query, defaults=chart.defaults) == selection, query
-        refused = answer(bundled_engine, chart, selection)
-        if refused is None:
-            drawn += 1
-            continue
-        assert str(refused).isprintable()
-        # Where nothing is near, the page leads to what the chart begins with.
-        nearest = getattr(refused, "nearest", None) or chart.defaults
-        if nearest not in ways_on:
-            ways_on.add(nearest)
-            again = answer(bundled_engine, chart, nearest)
-            assert again is None, f"{query}: {refused} leads to {nearest}, which is refused: {again}"
+    ask = partial(cards.answer, bundled_engine, chart, today=TODAY, of_figures=True)
+    drawn = cards.count_drawn(ask, chart, generated(chart, part, nouns))
     assert drawn >= count(chart) // PARTS // 10, "most of what is asked for must not be refusals alone"

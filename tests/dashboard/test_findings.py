@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from dashboard import findings, ledger
+from dashboard import findings
 from dashboard.charts import chart
-from dashboard.findings import MOST, OF_A_KIND, STANDARD, THRESHOLDS, About, Finding, ThresholdError, Thresholds
-from dashboard.ledger import Entry, Kind
+from dashboard.findings import MOST, OF_A_KIND, About, Finding
+from dashboard.ledger_entries import HEADLINE_MAKERS, Entry
 from dashboard.selection import Selection
+from dashboard.thresholds import STANDARD, THRESHOLDS, ThresholdError, Thresholds
+from dashboard.what_changed import Kind
 from db.vocabulary import ALL, States
 from tests.db.test_vintages import ALPHA, BETA, FEBRUARY, JANUARY, MARCH, publish, transcribe
 from tests.world import records
@@ -332,7 +334,7 @@ def test_every_finding_leads_to_a_chart_with_a_selection_that_it_draws(bundled_e
 
 def test_the_thresholds_that_ship_can_be_read_and_watch_the_headline_makers() -> None:
     assert Thresholds.read(THRESHOLDS) == STANDARD
-    assert set(ledger.HEADLINE_MAKERS) <= set(STANDARD.makers)
+    assert set(HEADLINE_MAKERS) <= set(STANDARD.makers)
     assert ALL not in STANDARD.markets
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine
 
-from dashboard import projected, style
+from dashboard import framing, projected
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Reading
 from dashboard.charts.fsd_backtest import FSD_BACKTEST, Backtest, like_for_like, scored_text, title
 from dashboard.projections.scoring import PSEUDO, STRICT
-from dashboard.selection import NotPublished, NotYetMade, Selection
+from dashboard.selection import NotPublished, NotYetMade
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look
+from tests.world import cards
 from tests.world import projections as made_up
 from tests.world.projections import TODAY
 
@@ -30,13 +30,11 @@ def made_up_predictions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def read(engine: Engine, query: str = "") -> Reading:
-    selection = Selection.from_query(query, defaults=FSD_BACKTEST.defaults)
-    with engine.connect() as connection:
-        return FSD_BACKTEST.load(connection, selection, today=TODAY)
+    return cards.read(engine, FSD_BACKTEST, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(FSD_BACKTEST.draw(reading, look), allow_nan=False)))
+    return cards.drawn(FSD_BACKTEST, reading, look)
 
 
 def test_the_title_tells_coverage_and_error_beside_a_straight_lines(fitted: Engine) -> None:
@@ -104,7 +102,7 @@ def test_any_selection_draws_in_any_look(fitted: Engine, query: str) -> None:
     for look in (SCREEN, NARROW, PICTURE, SHEET, replace(SCREEN, theme="dark")):
         figure = drawn(reading, look)
         if look.width:
-            style.framed(figure, title=reading.title, subtitle=reading.subtitle, notes=reading.notes, look=look)
+            framing.framed(figure, title=reading.title, subtitle=reading.subtitle, notes=reading.notes, look=look)
 
 
 def test_the_download_has_each_prediction_with_what_came(fitted: Engine) -> None:

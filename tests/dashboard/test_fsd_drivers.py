@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,13 +10,13 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from dashboard import projected, style
+from dashboard import framing, projected
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Reading
 from dashboard.charts.fsd_drivers import FSD_DRIVERS, OUTCOMES, Drivers, bar_name, title
 from dashboard.projections import model, scenarios
 from dashboard.projections.sensitivity import Bar
-from dashboard.selection import Selection
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look
+from tests.world import cards
 from tests.world import projections as made_up
 from tests.world.projections import TODAY
 
@@ -53,13 +52,11 @@ def made_up_bars(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def read(engine: Engine, query: str = "") -> Reading:
-    selection = Selection.from_query(query, defaults=FSD_DRIVERS.defaults)
-    with engine.connect() as connection:
-        return FSD_DRIVERS.load(connection, selection, today=TODAY)
+    return cards.read(engine, FSD_DRIVERS, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(FSD_DRIVERS.draw(reading, look), allow_nan=False)))
+    return cards.drawn(FSD_DRIVERS, reading, look)
 
 
 def test_the_title_names_what_moves_2030_most_and_how_far(fitted: Engine) -> None:
@@ -116,7 +113,7 @@ def test_any_selection_draws_in_any_look(fitted: Engine, query: str) -> None:
     for look in (SCREEN, NARROW, PICTURE, SHEET, replace(SCREEN, theme="dark")):
         figure = drawn(reading, look)
         if look.width:
-            style.framed(figure, title=reading.title, subtitle=reading.subtitle, notes=reading.notes, look=look)
+            framing.framed(figure, title=reading.title, subtitle=reading.subtitle, notes=reading.notes, look=look)
 
 
 def test_the_download_has_both_outcomes_of_every_assumption(fitted: Engine) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -15,8 +14,9 @@ from dashboard import downloads
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Chart, Reading
 from dashboard.charts.fsd_price import FSD_PRICE
 from dashboard.pages.card import point_of, points
-from dashboard.selection import Incomparable, NotPublished, Refusal, Selection
+from dashboard.selection import Incomparable, NotPublished, Refusal
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look
+from tests.world import cards
 from tests.world.records import rates as tell
 
 TODAY = date(2025, 7, 24)
@@ -47,9 +47,7 @@ def exchange(engine: Engine) -> None:
 
 
 def read(engine: Engine, query: str = "", *, chart: Chart = FSD_PRICE, today: date = TODAY) -> Reading:
-    selection = Selection.from_query(query, defaults=chart.defaults)
-    with engine.connect() as connection:
-        return chart.load(connection, selection, today=today)
+    return cards.read(engine, chart, query, today=today)
 
 
 def refused(engine: Engine, query: str, *, chart: Chart = FSD_PRICE) -> Refusal:
@@ -62,7 +60,7 @@ def refused(engine: Engine, query: str, *, chart: Chart = FSD_PRICE) -> Refusal:
 
 
 def drawn(reading: Reading, look: Look = SCREEN, *, chart: Chart = FSD_PRICE) -> Figure:
-    return dict(json.loads(json.dumps(chart.draw(reading, look), allow_nan=False)))
+    return cards.drawn(chart, reading, look)
 
 
 def document(engine: Engine, reading: Reading, chart: Chart = FSD_PRICE) -> dict[str, Any]:

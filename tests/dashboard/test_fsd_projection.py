@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from dashboard import downloads, style
-from dashboard.charts import fsd_projection, projection_words
+from dashboard import downloads, framing, projected
+from dashboard.charts import projection_words
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Point, Reading
-from dashboard.charts.fsd_projection import FSD_PROJECTION, Projection, crossing, drawn_others, title
-from dashboard.selection import InvalidSelection, NotPublished, NotYetMade, Selection
+from dashboard.charts.fsd_projection import FSD_PROJECTION, drawn_others
+from dashboard.charts.fsd_projection_words import Projection, crossing, difference_note, title
+from dashboard.selection import InvalidSelection, NotPublished, NotYetMade
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look
+from tests.world import cards
 from tests.world import projections as made_up
 from tests.world.projections import TODAY
 
@@ -28,13 +30,11 @@ NARROW = replace(SCREEN, height=320, font_px=12)
 
 
 def read(engine: Engine, query: str = "") -> Reading:
-    selection = Selection.from_query(query, defaults=FSD_PROJECTION.defaults)
-    with engine.connect() as connection:
-        return FSD_PROJECTION.load(connection, selection, today=TODAY)
+    return cards.read(engine, FSD_PROJECTION, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(FSD_PROJECTION.draw(reading, look), allow_nan=False)))
+    return cards.drawn(FSD_PROJECTION, reading, look)
 
 
 def with_draws(engine: Engine, *ends: float, query: str = "") -> Projection:
@@ -88,7 +88,7 @@ def test_two_worlds_are_told_by_their_difference_draw_by_draw(fitted: Engine) ->
     assert "+100,000 users (80 %: +60,000 to +140,000)" in title(wider)
     same = replace(found, beside=found.draws)
     assert "come to the same" in title(same)
-    assert "+100,000" in fsd_projection.difference_note(wider)
+    assert "+100,000" in difference_note(wider)
 
 
 def test_chinas_data_routes_are_told_side_by_side(fitted: Engine) -> None:
@@ -148,6 +148,13 @@ def test_the_bands_hold_half_and_four_fifths_of_the_draws(fitted: Engine) -> Non
     assert inside.mean() == pytest.approx(0.8, abs=0.02)
     half = (found.draws >= found.made[1]) & (found.draws <= found.made[3])
     assert half.mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_every_projection_says_how_many_parameter_sets_carried_weight(fitted: Engine) -> None:
+    of = read(fitted).content.asked
+    made = projected.fit(of.told)
+    said = f"at least {made.least_effective:,.0f} of {made.particles:,} parameter sets effective at every step"
+    assert said in " ".join(read(fitted).notes)
 
 
 def test_the_straight_line_goes_on_through_the_published_counts(fitted: Engine) -> None:
@@ -224,7 +231,7 @@ def test_any_selection_draws_in_any_look(fitted: Engine, query: str) -> None:
         figure = drawn(reading, look)
         assert figure["data"]
         if look.width:
-            style.framed(figure, title=reading.title, subtitle=reading.subtitle, notes=reading.notes, look=look)
+            framing.framed(figure, title=reading.title, subtitle=reading.subtitle, notes=reading.notes, look=look)
 
 
 # What is refused

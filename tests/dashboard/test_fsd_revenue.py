@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from dashboard import style
+from dashboard import framing, style
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Reading
-from dashboard.charts.fsd_revenue import FSD_REVENUE, PARTS, Revenue, money, summed, title
+from dashboard.charts.fsd_revenue import FSD_REVENUE, PARTS, summed
+from dashboard.charts.fsd_revenue_words import Revenue, money, title
 from dashboard.projected import Hedge, Outlook
 from dashboard.projections.record import START
-from dashboard.selection import NotPublished, Selection
+from dashboard.selection import NotPublished
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look
+from tests.world import cards
 from tests.world.projections import TODAY
 
 pytestmark = pytest.mark.xdist_group("projection")
@@ -25,13 +26,11 @@ NARROW = replace(SCREEN, height=320, font_px=12)
 
 
 def read(engine: Engine, query: str = "") -> Reading:
-    selection = Selection.from_query(query, defaults=FSD_REVENUE.defaults)
-    with engine.connect() as connection:
-        return FSD_REVENUE.load(connection, selection, today=TODAY)
+    return cards.read(engine, FSD_REVENUE, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(FSD_REVENUE.draw(reading, look), allow_nan=False)))
+    return cards.drawn(FSD_REVENUE, reading, look)
 
 
 def flowing(**quarterly: float) -> Outlook:
@@ -147,7 +146,7 @@ def test_any_selection_draws_in_any_look(fitted: Engine, query: str) -> None:
         figure = drawn(reading, look)
         assert figure["layout"]["yaxis"]["range"][0] == 0
         if look.width:
-            style.framed(figure, title=reading.title, subtitle=reading.subtitle, notes=reading.notes, look=look)
+            framing.framed(figure, title=reading.title, subtitle=reading.subtitle, notes=reading.notes, look=look)
 
 
 def test_by_month_there_is_nothing_and_that_is_said(fitted: Engine) -> None:

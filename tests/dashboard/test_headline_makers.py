@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from typing import Any
 
@@ -11,10 +10,11 @@ from sqlalchemy import Engine
 
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, TITLE_LENGTH, Point, Reading
 from dashboard.charts.headline_makers import NEWEST
-from dashboard.selection import Refusal, Selection
+from dashboard.selection import Refusal
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look
 from db.vocabulary import States
 from tests.dashboard.test_precedence import state
+from tests.world import cards
 
 TODAY = date(2026, 7, 24)
 NARROW = Look(height=320, font_px=12)
@@ -31,13 +31,11 @@ def own(engine: Engine, maker: str, basis: str, **quarters: int) -> None:
 
 
 def read(engine: Engine, query: str = "") -> Reading:
-    selection = Selection.from_query(query, defaults=NEWEST.defaults)
-    with engine.connect() as connection:
-        return NEWEST.load(connection, selection, today=TODAY)
+    return cards.read(engine, NEWEST, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(NEWEST.draw(reading, look), allow_nan=False)))
+    return cards.drawn(NEWEST, reading, look)
 
 
 @pytest.fixture

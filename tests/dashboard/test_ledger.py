@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from dashboard import ledger
-from dashboard.ledger import Entry, Kind, Ledger, changed_figures
+from dashboard.ledger import Ledger
+from dashboard.ledger_entries import Entry, record_said
 from dashboard.selection import Selection
+from dashboard.what_changed import Kind, as_day, changed_figures
 from db.changes import CELL
 from db.health import source_health
 from db.vocabulary import ALL, OTHER, States
@@ -68,8 +70,8 @@ def test_a_revised_figure_has_what_was_said_before_and_since_when(empty_engine: 
     assert told(found) == [("revised", "tesla", ALL, 100, 150, 1)]
     assert found.news[0].relative == 0.5
     (row,) = found.figures.to_dict("records")
-    assert ledger.as_day(row["before_since"]) == JANUARY
-    assert ledger.as_day(row["since"]) == FEBRUARY
+    assert as_day(row["before_since"]) == JANUARY
+    assert as_day(row["since"]) == FEBRUARY
     assert row["before_snapshot_id"] != row["snapshot_id"]
 
 
@@ -281,7 +283,7 @@ def claims(before: dict[tuple[str, int], int], now: dict[tuple[str, int], int]) 
 def test_the_changes_lead_from_what_was_said_to_what_is_said(
     before: dict[tuple[str, int], int], now: dict[tuple[str, int], int]
 ) -> None:
-    found = changed_figures(claims(before, now), {}, after=ledger.as_day(15), until=ledger.as_day(25))
+    found = changed_figures(claims(before, now), {}, after=as_day(15), until=as_day(25))
     said = dict(before)
     for row in found.to_dict("records"):
         key = (row["maker"], row["month"])
@@ -296,3 +298,17 @@ def test_the_changes_lead_from_what_was_said_to_what_is_said(
 def test_an_entry_without_a_figure_before_has_no_relative_change() -> None:
     assert Entry(Kind.NEW, "sales", "alpha", now=100).relative is None
     assert Entry(Kind.REVISED, "sales", "alpha", before=0, now=100).relative is None
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        ("0.1 to 0.15", "share", "10.0 to 15.0 %"),
+        ("0.333", "share", "33.3 %"),
+        ("35000000 to 40000000", "count", "35,000,000 to 40,000,000"),
+        ("500", "usd", "500 usd"),
+        ("2026-03-31", "date", "2026-03-31"),
+    ],
+)
+def test_a_forecast_is_told_as_the_range_or_the_day_that_it_is(value: str, unit: str, words: str) -> None:
+    assert record_said("forecast", {"value": value, "unit": unit, "outcome": ""}) == words

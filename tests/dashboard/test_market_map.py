@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import date
 from itertools import pairwise
@@ -20,6 +19,7 @@ from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look, text_width
 from etl import harmonize
 from tests.dashboard.test_sales_lines import fill
 from tests.dashboard.test_style import THEMES, contrast, seen
+from tests.world import cards
 
 TODAY = date(2026, 7, 24)
 NARROW = Look(height=320, font_px=12)
@@ -45,19 +45,15 @@ def fill_totals(engine: Engine, markets: Mapping[str, Totals]) -> Engine:
 
 
 def read(engine: Engine, query: str = "") -> Reading:
-    with engine.connect() as connection:
-        selection = Selection.from_query(query, defaults=MARKET_MAP.defaults)
-        return MARKET_MAP.load(connection, selection, today=TODAY)
+    return cards.read(engine, MARKET_MAP, query, today=TODAY)
 
 
 def refused(engine: Engine, query: str) -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        read(engine, query)
-    return caught.value
+    return cards.refused(engine, MARKET_MAP, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(MARKET_MAP.draw(reading, look), allow_nan=False)))
+    return cards.drawn(MARKET_MAP, reading, look)
 
 
 def words(figure: Figure) -> dict[str, list[str]]:

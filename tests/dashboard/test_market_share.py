@@ -15,14 +15,14 @@ from dashboard.charts.market_words import period_name
 from dashboard.selection import Selection
 from dashboard.style import PICTURE, SCREEN, Figure
 from tests.dashboard.test_sales_lines import fill, line, monthly
+from tests.world import cards
 
 TODAY = date(2026, 7, 24)
 """A day after the latest bundled snapshot, on which nothing of June is overdue."""
 
 
 def read(engine: Engine, query: str = "") -> Reading:
-    with engine.connect() as connection:
-        return MARKET_SHARE.load(connection, Selection.from_query(query, defaults=MARKET_SHARE.defaults), today=TODAY)
+    return cards.read(engine, MARKET_SHARE, query, today=TODAY)
 
 
 def drawn(reading: Reading) -> Figure:

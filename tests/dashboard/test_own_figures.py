@@ -14,13 +14,14 @@ from sqlalchemy import Engine
 
 from dashboard.charts.chart import Point, Reading
 from dashboard.charts.market_share import MARKET_SHARE
-from dashboard.metrics import own_panel, own_rows
-from dashboard.selection import Incomparable, Measure, NotPublished, Refusal, Selection
+from dashboard.panels import own_panel, own_rows
+from dashboard.selection import Incomparable, Measure, NotPublished, Refusal
 from dashboard.style import SCREEN
 from db.claims import GRAIN_MONTHS, Claims
 from db.vocabulary import ALL, States
 from tests.dashboard.test_precedence import state
 from tests.dashboard.test_sales_lines import ask, line, periods
+from tests.world import cards
 
 TODAY = date(2026, 7, 24)
 FIRST = 2024 * 12
@@ -29,8 +30,7 @@ SOURCES = ("alpha", "beta", "gamma")
 
 
 def read(engine: Engine, query: str) -> Reading:
-    with engine.connect() as connection:
-        return MARKET_SHARE.load(connection, Selection.from_query(query, defaults=MARKET_SHARE.defaults), today=TODAY)
+    return cards.read(engine, MARKET_SHARE, query, today=TODAY)
 
 
 def claims(rows: list[tuple[str, str, int, int]]) -> Claims:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import date
 
@@ -20,6 +19,7 @@ from dashboard.selection import Incomparable, NotPublished, Refusal, Selection
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look
 from tests.dashboard.test_sales_lines import fill
 from tests.db.test_queries_events import event, fill_events
+from tests.world import cards
 
 TODAY = date(2026, 7, 24)
 LOOKS = (SCREEN, Look(height=320, font_px=12), Look(theme="dark"), PICTURE, SHEET)
@@ -43,19 +43,15 @@ def fill_shares(engine: Engine, markets: Mapping[str, Quarters]) -> Engine:
 
 
 def read(engine: Engine, query: str = "") -> Reading:
-    with engine.connect() as connection:
-        selection = Selection.from_query(query, defaults=PENETRATION.defaults)
-        return PENETRATION.load(connection, selection, today=TODAY)
+    return cards.read(engine, PENETRATION, query, today=TODAY)
 
 
 def refused(engine: Engine, query: str) -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        read(engine, query)
-    return caught.value
+    return cards.refused(engine, PENETRATION, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(PENETRATION.draw(reading, look), allow_nan=False)))
+    return cards.drawn(PENETRATION, reading, look)
 
 
 def lines_of(figure: Figure) -> dict[str, list[float | None]]:

@@ -18,7 +18,7 @@ from choreographer.browsers import Chromium
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from dashboard import pictures, style
+from dashboard import framing, pictures, style
 from dashboard.pictures import PictureError
 from dashboard.style import Figure, Look
 
@@ -35,7 +35,7 @@ def bars(text: str = "A finding", *, look: Look = SMALL, **layout: Any) -> Figur
         "y": [3, 5],
         "marker": {"color": style.colour("tesla", look.theme)},
     }
-    return style.framed({"data": [trace], "layout": style.layout(look, **layout)}, title=text, look=look)
+    return framing.framed({"data": [trace], "layout": style.layout(look, **layout)}, title=text, look=look)
 
 
 def written(text: str, family: str = style.FONT_FAMILY) -> Figure:
@@ -125,7 +125,7 @@ def test_text_is_set_in_the_bundled_font(tmp_path: Path) -> None:
 def test_a_picture_without_anything_in_its_plot_is_refused(format: pictures.Format, height: int) -> None:
     look = replace(SMALL, height=height)
     empty = {"type": "scatter", "x": ["2026-01-01"], "y": [None]}
-    figure = style.framed({"data": [empty], "layout": style.layout(look)}, title="Nothing", look=look)
+    figure = framing.framed({"data": [empty], "layout": style.layout(look)}, title="Nothing", look=look)
     with pytest.raises(PictureError, match="blank"):
         pictures.render(figure, format=format, look=look)
 
@@ -141,7 +141,7 @@ def test_a_thin_line_is_not_blank(theme: style.Theme) -> None:
         "y": [1, 2],
         "line": {"color": style.colour("other", theme)},
     }
-    assert png(style.framed({"data": [line], "layout": style.layout(look)}, title="A line", look=look), look)
+    assert png(framing.framed({"data": [line], "layout": style.layout(look)}, title="A line", look=look), look)
 
 
 @needs_browser
@@ -221,7 +221,7 @@ def test_no_text_of_a_full_frame_overlaps_as_the_browser_draws_it() -> None:
     lines = [{"type": "scatter", "x": ["2021-01-01", "2026-01-01"], "y": [0.5, end.value]} for end in ends]
     layout = style.layout(look, yaxis={"range": [0, 1], "title": {"text": "Share"}}, xaxis={"title": {"text": "Month"}})
     layout["annotations"] = style.end_annotations(labels, font_px=20)
-    figure = style.framed(
+    figure = framing.framed(
         {"data": lines, "layout": layout},
         title="Škoda & Lynk & Co took nine of ten “new” battery-electric buyers in 2026 from <others>"[:90],
         subtitle="Share of new battery-electric registrations of all makers in nineteen countries " * 2,

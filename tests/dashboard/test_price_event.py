@@ -14,13 +14,15 @@ from sqlalchemy import Engine
 
 from dashboard import downloads
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, TITLE_LENGTH, Point, Reading
-from dashboard.charts.price_event import PRICE_EVENT, PriceEvent, moved_months
+from dashboard.charts.price_event import PRICE_EVENT, moved_months
+from dashboard.charts.price_event_words import PriceEvent
 from dashboard.prices import price_lines
-from dashboard.selection import InvalidSelection, NotPublished, Refusal, Selection
+from dashboard.selection import InvalidSelection, NotPublished, Refusal
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look
 from db.vocabulary import ALL, DatePrecision
 from tests.dashboard.test_precedence import state
 from tests.dashboard.test_price_pairs import quote
+from tests.world import cards
 from tests.world.records import prices
 
 TODAY = date(2026, 7, 24)
@@ -53,9 +55,7 @@ CUT = steps(("2023-11-01", 300), ("2024-01-10", 240))
 
 
 def read(engine: Engine, query: str = "market=KR") -> Reading:
-    selection = Selection.from_query(query, defaults=PRICE_EVENT.defaults)
-    with engine.connect() as connection:
-        return PRICE_EVENT.load(connection, selection, today=TODAY)
+    return cards.read(engine, PRICE_EVENT, query, today=TODAY)
 
 
 def event(engine: Engine, query: str = "market=KR") -> PriceEvent:
@@ -65,13 +65,11 @@ def event(engine: Engine, query: str = "market=KR") -> PriceEvent:
 
 
 def refused(engine: Engine, query: str) -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        read(engine, query)
-    return caught.value
+    return cards.refused(engine, PRICE_EVENT, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(PRICE_EVENT.draw(reading, look), allow_nan=False)))
+    return cards.drawn(PRICE_EVENT, reading, look)
 
 
 def lines(reading: Reading) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -14,10 +13,12 @@ from sqlalchemy import Engine
 
 from dashboard import downloads
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, TITLE_LENGTH, Point, Reading
-from dashboard.charts.price_gap import GAP_COLUMNS, MEDIAN, PRICE_GAP
-from dashboard.selection import Incomparable, InvalidSelection, NotPublished, Refusal, Selection
+from dashboard.charts.price_gap import GAP_COLUMNS, PRICE_GAP
+from dashboard.charts.price_gap_drawing import MEDIAN
+from dashboard.selection import Incomparable, InvalidSelection, NotPublished, Refusal
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look
 from db.vocabulary import PriceKind
+from tests.world import cards
 from tests.world.records import prices, rates, vehicles
 
 TODAY = date(2025, 3, 15)
@@ -46,19 +47,15 @@ def state(engine: Engine, *rows: Mapping[str, object]) -> None:
 
 
 def read(engine: Engine, query: str = "", *, today: date = TODAY) -> Reading:
-    selection = Selection.from_query(query, defaults=PRICE_GAP.defaults)
-    with engine.connect() as connection:
-        return PRICE_GAP.load(connection, selection, today=today)
+    return cards.read(engine, PRICE_GAP, query, today=today)
 
 
 def refused(engine: Engine, query: str = "") -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        read(engine, query)
-    return caught.value
+    return cards.refused(engine, PRICE_GAP, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(PRICE_GAP.draw(reading, look), allow_nan=False)))
+    return cards.drawn(PRICE_GAP, reading, look)
 
 
 def medians(reading: Reading, axis: str = "y") -> dict[str | None, float | None]:

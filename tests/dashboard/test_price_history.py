@@ -18,11 +18,12 @@ from dashboard.charts.chart import TITLE_LENGTH, Point, Reading
 from dashboard.charts.price_history import DRAWN, PRICE_HISTORY
 from dashboard.charts.price_rows import PRICE_COLUMNS
 from dashboard.controls import PRICE_CONTROLS
-from dashboard.prices import chosen_book
+from dashboard.price_book import chosen_book
 from dashboard.selection import Incomparable, InvalidSelection, NotPublished, Refusal, Selection
 from dashboard.style import LINE_END, PICTURE, SCREEN, SHEET, Figure, Look
 from db import queries
 from db.vocabulary import PriceKind
+from tests.world import cards
 from tests.world.records import prices, rates, vehicles
 
 TODAY = date(2025, 6, 1)
@@ -40,19 +41,15 @@ ABOUT = {"date_precision": "approximate"}
 
 
 def read(engine: Engine, query: str = KOREA) -> Reading:
-    selection = Selection.from_query(query, defaults=PRICE_HISTORY.defaults)
-    with engine.connect() as connection:
-        return PRICE_HISTORY.load(connection, selection, today=TODAY)
+    return cards.read(engine, PRICE_HISTORY, query, today=TODAY)
 
 
 def refused(engine: Engine, query: str) -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        read(engine, query)
-    return caught.value
+    return cards.refused(engine, PRICE_HISTORY, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(PRICE_HISTORY.draw(reading, look), allow_nan=False)))
+    return cards.drawn(PRICE_HISTORY, reading, look)
 
 
 def solid(reading: Reading) -> dict[str, list[tuple[str | None, float | None]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -14,11 +13,13 @@ from sqlalchemy import Engine
 
 from dashboard import downloads
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, TITLE_LENGTH, Point, Reading
-from dashboard.charts.price_ladder import MOST, PRICE_LADDER
+from dashboard.charts.price_ladder import PRICE_LADDER
+from dashboard.charts.price_ladder_words import MOST
 from dashboard.prices import PriceLine, Quote, price_lines, standing_on
-from dashboard.selection import InvalidSelection, NotPublished, Refusal, Selection
+from dashboard.selection import InvalidSelection, NotPublished, Refusal
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look
 from db.vocabulary import DatePrecision, Evidence, PriceKind, RangeCycle, TaxIncluded
+from tests.world import cards
 from tests.world.records import prices, rates, vehicles
 
 TODAY = date(2026, 7, 24)
@@ -48,19 +49,15 @@ def state(engine: Engine, *rows: Mapping[str, object]) -> None:
 
 
 def read(engine: Engine, query: str = "") -> Reading:
-    selection = Selection.from_query(query, defaults=PRICE_LADDER.defaults)
-    with engine.connect() as connection:
-        return PRICE_LADDER.load(connection, selection, today=TODAY)
+    return cards.read(engine, PRICE_LADDER, query, today=TODAY)
 
 
 def refused(engine: Engine, query: str) -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        read(engine, query)
-    return caught.value
+    return cards.refused(engine, PRICE_LADDER, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(PRICE_LADDER.draw(reading, look), allow_nan=False)))
+    return cards.drawn(PRICE_LADDER, reading, look)
 
 
 def dots(reading: Reading) -> dict[str, float]:

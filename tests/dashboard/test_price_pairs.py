@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.price_book import Vehicle
 from dashboard.price_pairs import Gaps, Traits, gaps, traits
-from dashboard.prices import Quote, Rates, TaxRule, Terms, Vehicle, price_lines
+from dashboard.prices import Quote, Rates, TaxRule, Terms, price_lines
 from dashboard.selection import Tax
 from db.vocabulary import DatePrecision, Evidence, PriceKind, RangeCycle, TaxIncluded
 

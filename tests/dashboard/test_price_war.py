@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -16,9 +15,10 @@ from dashboard import downloads
 from dashboard.charts.chart import TITLE_LENGTH, Point, Reading
 from dashboard.charts.price_rows import PRICE_COLUMNS
 from dashboard.charts.price_war import MAKERS, PRICE_WAR
-from dashboard.selection import Incomparable, InvalidSelection, NotPublished, Refusal, Selection
+from dashboard.selection import Incomparable, InvalidSelection, NotPublished, Refusal
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look
 from tests.dashboard.test_precedence import state
+from tests.world import cards
 from tests.world.records import prices
 
 TODAY = date(2025, 6, 1)
@@ -51,19 +51,15 @@ def world(engine: Engine) -> None:
 
 
 def read(engine: Engine, query: str = KOREA) -> Reading:
-    selection = Selection.from_query(query, defaults=PRICE_WAR.defaults)
-    with engine.connect() as connection:
-        return PRICE_WAR.load(connection, selection, today=TODAY)
+    return cards.read(engine, PRICE_WAR, query, today=TODAY)
 
 
 def refused(engine: Engine, query: str) -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        read(engine, query)
-    return caught.value
+    return cards.refused(engine, PRICE_WAR, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(PRICE_WAR.draw(reading, look), allow_nan=False)))
+    return cards.drawn(PRICE_WAR, reading, look)
 
 
 def panel(reading: Reading, yaxis: str) -> dict[str, list[float | None]]:

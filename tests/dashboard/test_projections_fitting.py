@@ -14,7 +14,8 @@ from dashboard.projections import fitting, model, scenarios, scoring, sensitivit
 from dashboard.projections.fitting import Fit, Tempering
 from dashboard.projections.model import Paths
 from dashboard.projections.parameters import Draws, from_prior, known
-from dashboard.projections.record import REGIONS, START, Forecast, Observation, Record, quarter_end
+from dashboard.projections.record import START, Forecast, Observation, Record, quarter_end
+from dashboard.projections.regions import REGIONS
 
 DAY = date(2026, 10, 1)
 PRIORS = known(DAY)
@@ -104,6 +105,12 @@ def a_fit(*, effective: float = 2000, distinct: int = 3900) -> Fit:
     draws = from_prior(PRIORS, count=5, quarters=model.QUARTERS - 1, seed=1)
     steps = (Tempering(0.5, effective, 0.3, 8), Tempering(1.0, 2000.0, 0.3, 8))
     return Fit(draws=draws, steps=steps, distinct=distinct, particles=4000, identity="abc")
+
+
+def test_the_effective_sample_size_of_a_fit_is_that_of_its_worst_step() -> None:
+    assert a_fit(effective=250).least_effective == 250
+    assert a_fit(effective=2500).least_effective == 2000
+    assert replace(a_fit(), steps=()).least_effective == 4000, "every particle counts before any figure does"
 
 
 def test_a_fit_below_its_limits_says_so_in_place_of_the_chart() -> None:

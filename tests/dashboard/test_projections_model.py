@@ -16,7 +16,8 @@ from dashboard.projections import fleet, model, scenarios
 from dashboard.projections.levers import Chips, Levers, Route
 from dashboard.projections.model import QUARTERS, Paths, Setting
 from dashboard.projections.parameters import Draws, from_prior, known
-from dashboard.projections.record import REGIONS, START, Deliveries, PriceStep, Record, Trial, quarter_of
+from dashboard.projections.record import START, Deliveries, PriceStep, Record, Trial, quarter_of
+from dashboard.projections.regions import REGIONS
 
 TODAY = date(2026, 10, 1)
 COUNT = 40

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from dashboard.projections import record
-from dashboard.projections.record import REGIONS, START, Unreadable
+from dashboard.projections.record import START, Unreadable
+from dashboard.projections.regions import REGIONS
 
 LATER = date(2026, 1, 1)
 

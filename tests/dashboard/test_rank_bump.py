@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -19,6 +18,7 @@ from dashboard.metrics import ranks
 from dashboard.selection import Incomparable, InvalidSelection, NotPublished, Refusal, Selection
 from dashboard.style import LINE_END, PICTURE, SCREEN, SHEET, Figure, Look
 from tests.dashboard.test_sales_lines import fill
+from tests.world import cards
 
 TODAY = date(2026, 7, 24)
 NARROW = replace(SCREEN, height=320, font_px=12)
@@ -26,12 +26,11 @@ PLAIN = "window=none"
 
 
 def read(engine: Engine, query: str = PLAIN) -> Reading:
-    with engine.connect() as connection:
-        return RANK_BUMP.load(connection, Selection.from_query(query, defaults=RANK_BUMP.defaults), today=TODAY)
+    return cards.read(engine, RANK_BUMP, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(RANK_BUMP.draw(reading, look), allow_nan=False)))
+    return cards.drawn(RANK_BUMP, reading, look)
 
 
 def heights(figure: Figure) -> dict[str, list[Any]]:

@@ -30,13 +30,15 @@ from typer.testing import CliRunner
 from dashboard import findings, pictures, report, report_pages
 from dashboard.charts.chart import Badge
 from dashboard.findings import Finding
-from dashboard.ledger import Entry, Kind, Ledger
+from dashboard.ledger import Ledger
+from dashboard.ledger_entries import Entry
 from dashboard.pictures import PictureError
 from dashboard.report import NoWeek, as_of, make, week_of
 from dashboard.report_list import SHEETS, News, ReportError, Sheet, sheets
 from dashboard.report_pages import A4, Digest, Week
 from dashboard.selection import NotPublished, NotYetMade
 from dashboard.style import SHEET, Look
+from dashboard.what_changed import Kind
 
 ROOT = Path(__file__).parents[2]
 SUNDAY = date(2026, 11, 22)
@@ -517,7 +519,7 @@ def test_a_report_that_is_interrupted_leaves_the_previous_one(
     monkeypatch.setenv("DATABASE_URL", bundled_url)
     was = signal.getsignal(signal.SIGTERM)
     done = run("--week", "2026-W30", "--sheets", one_sheet)
-    assert (done.exit_code, done.stderr) == (1, "error: interrupted; the previous report is untouched\n")
+    assert (done.exit_code, done.stderr) == (128 + by, "error: interrupted; the previous report is untouched\n")
     assert len(names_in(before)) == 5
     assert names_in(tmp_path / "reports") == ["2026-W30"]
     assert signal.getsignal(signal.SIGTERM) == was

@@ -22,14 +22,13 @@ from db.claims import STANDING
 from db.vocabulary import ALL, OTHER
 from tests.db.test_vintages import APRIL, FEBRUARY, JANUARY, MARCH, publish, transcribe
 from tests.db.test_vintages import Figure as Published
+from tests.world import cards
 
 TODAY = date(2026, 7, 24)
 
 
 def read(engine: Engine, query: str = "") -> Reading:
-    with engine.connect() as connection:
-        chosen = Selection.from_query(query, defaults=REVISIONS.defaults)
-        return REVISIONS.load(connection, chosen, today=TODAY)
+    return cards.read(engine, REVISIONS, query, today=TODAY)
 
 
 def refused(engine: Engine, query: str = "") -> NotPublished:
@@ -39,7 +38,7 @@ def refused(engine: Engine, query: str = "") -> NotPublished:
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(REVISIONS.draw(reading, look), allow_nan=False)))
+    return cards.drawn(REVISIONS, reading, look)
 
 
 def months(name: str, *units: int, year: int = 2025) -> list[Published]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -21,6 +20,7 @@ from dashboard.selection import Incomparable, NotPublished, Refusal, Selection
 from dashboard.style import LINE_END, PICTURE, SCREEN, SHEET, Figure, Look
 from db.claims import Floats
 from tests.dashboard.test_sales_lines import fill
+from tests.world import cards
 
 TODAY = date(2026, 7, 24)
 NARROW = replace(SCREEN, height=320, font_px=12)
@@ -30,13 +30,11 @@ SEASON = (0.6, 0.8, 1.2, 0.9, 1.0, 1.2, 0.9, 0.9, 1.1, 1.0, 1.1, 1.3)
 
 
 def read(engine: Engine, query: str = "") -> Reading:
-    with engine.connect() as connection:
-        selection = Selection.from_query(query, defaults=SEASONAL_YEARS.defaults)
-        return SEASONAL_YEARS.load(connection, selection, today=TODAY)
+    return cards.read(engine, SEASONAL_YEARS, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(SEASONAL_YEARS.draw(reading, look), allow_nan=False)))
+    return cards.drawn(SEASONAL_YEARS, reading, look)
 
 
 def traces(figure: Figure) -> dict[str, dict[str, Any]]:

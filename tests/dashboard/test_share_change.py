@@ -20,6 +20,7 @@ from dashboard.selection import NotPublished, Refusal, Selection
 from dashboard.style import PICTURE, SCREEN, Figure
 from tests.dashboard.test_precedence import state
 from tests.dashboard.test_sales_lines import fill, monthly
+from tests.world import cards
 
 TODAY = date(2026, 7, 24)
 
@@ -28,9 +29,7 @@ DOUBLED = {"2025-01": {"Tesla": 200, "BYD": 300}, "2026-01": {"Tesla": 500, "BYD
 
 
 def read(engine: Engine, query: str = "") -> Reading:
-    selection = Selection.from_query(f"market=DE&{query}", defaults=SHARE_CHANGE.defaults)
-    with engine.connect() as connection:
-        return SHARE_CHANGE.load(connection, selection, today=TODAY)
+    return cards.read(engine, SHARE_CHANGE, f"market=DE&{query}", today=TODAY)
 
 
 def ask(engine: Engine, query: str) -> Reading:
@@ -45,7 +44,7 @@ def refused(engine: Engine, query: str) -> Refusal:
 
 
 def drawn(reading: Reading) -> Figure:
-    return dict(json.loads(json.dumps(SHARE_CHANGE.draw(reading, SCREEN), allow_nan=False)))
+    return cards.drawn(SHARE_CHANGE, reading)
 
 
 def texts(figure: Figure) -> list[str]:

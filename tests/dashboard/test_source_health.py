@@ -13,26 +13,25 @@ from dashboard import style
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge, Reading
 from dashboard.charts.source_health import SOURCE_HEALTH, Health, Judged, draw, title
 from dashboard.downloads import csv_text
-from dashboard.selection import InvalidSelection, NotPublished, Selection
+from dashboard.selection import InvalidSelection, NotPublished
 from dashboard.style import INK, SCREEN, Figure, Look
 from db.health import Rows, SourceHealth, Stated
 from db.store import Source
 from db.vocabulary import Grain, States
 from tests import world
 from tests.db.test_health import MADE_UP, load, publish
+from tests.world import cards
 
 TODAY = date(2026, 3, 20)
 NARROW = Look(height=320, font_px=12)
 
 
 def read(engine: Engine, query: str = "", *, today: date = TODAY) -> Reading:
-    selection = Selection.from_query(query, defaults=SOURCE_HEALTH.defaults)
-    with engine.connect() as connection:
-        return SOURCE_HEALTH.load(connection, selection, today=today)
+    return cards.read(engine, SOURCE_HEALTH, query, today=today)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(SOURCE_HEALTH.draw(reading, look), allow_nan=False)))
+    return cards.drawn(SOURCE_HEALTH, reading, look)
 
 
 def judged(*ends: date | None, on: date = TODAY, titles: tuple[str, ...] = (), late: date | None = None) -> Health:

@@ -11,7 +11,7 @@ from colorspacious import cspace_convert
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard import style
+from dashboard import framing, style
 from dashboard.style import INK, PALETTE, PICTURE, SCREEN, SHEET, LineEnd, Look
 
 LEAST_CONTRAST = 3.0
@@ -315,7 +315,7 @@ def test_nothing_in_a_frame_overlaps_or_leaves_the_picture(
     title: str, subtitle: str, badge: str, source: str, notes: list[str], look: Look
 ) -> None:
     chart = {"data": [{"type": "scatter", "x": [1, 2], "y": [1, 2]}], "layout": style.layout(look)}
-    figure = style.framed(
+    figure = framing.framed(
         chart, title=title, subtitle=subtitle, badge=badge, source_line=source, notes=notes, look=look
     )
     boxes = frame_boxes(figure, look)
@@ -333,7 +333,7 @@ def test_nothing_in_a_frame_overlaps_or_leaves_the_picture(
 def test_the_longest_texts_still_leave_a_plot_and_a_frame_leaves_the_chart_as_it_was() -> None:
     chart = {"data": [], "layout": style.layout(PICTURE, title={"text": "old"})}
     before = json.dumps(chart)
-    framed = style.framed(
+    framed = framing.framed(
         chart,
         title="W" * 90,
         subtitle="m" * 200,
@@ -348,7 +348,7 @@ def test_the_longest_texts_still_leave_a_plot_and_a_frame_leaves_the_chart_as_it
     assert (framed["layout"]["width"], framed["layout"]["height"]) == (1600, 900)
     assert framed["layout"]["shapes"][0]["fillcolor"] == INK["light"].amber
     with pytest.raises(ValueError, match="fixed width"):
-        style.framed(chart, title="t", look=SCREEN)
+        framing.framed(chart, title="t", look=SCREEN)
 
 
 def test_end_labels_are_placed_anew_for_the_height_that_a_frame_leaves() -> None:
@@ -359,7 +359,7 @@ def test_end_labels_are_placed_anew_for_the_height_that_a_frame_leaves() -> None
         "layout": style.layout(PICTURE, yaxis={"range": [0, 1]})
         | {"annotations": style.end_annotations(labels, font_px=20)},
     }
-    layout = style.framed(chart, title="A finding", source_line="x" * 400, look=PICTURE)["layout"]
+    layout = framing.framed(chart, title="A finding", source_line="x" * 400, look=PICTURE)["layout"]
     height = 900 - layout["margin"]["t"] - layout["margin"]["b"]
     notes = [note for note in layout["annotations"] if note["name"] == "line-end"]
     centres = sorted(note["y"] * height + note.get("yshift", 0) - note.get("ay", 0) for note in notes)

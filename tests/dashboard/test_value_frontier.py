@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -14,11 +13,13 @@ from sqlalchemy import Engine
 
 from dashboard import downloads
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, TITLE_LENGTH, Point, Reading
-from dashboard.charts.value_frontier import VALUE_FRONTIER, Car, efficient
+from dashboard.charts.value_frontier import VALUE_FRONTIER, efficient
+from dashboard.charts.value_frontier_words import Car
 from dashboard.prices import Converted, Price, Quote, Standing
 from dashboard.selection import Incomparable, InvalidSelection, NotPublished, Refusal, Selection
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look
 from db.vocabulary import DatePrecision, Evidence, PriceKind, RangeCycle, TaxIncluded
+from tests.world import cards
 from tests.world.records import prices, vehicles
 
 TODAY = date(2025, 6, 1)
@@ -39,19 +40,15 @@ THREE = (car("Tesla", 20_000, 200), car("BYD", 30_000, 400), car("Kia", 40_000, 
 
 
 def read(engine: Engine, query: str = "market=KR") -> Reading:
-    selection = Selection.from_query(query, defaults=VALUE_FRONTIER.defaults)
-    with engine.connect() as connection:
-        return VALUE_FRONTIER.load(connection, selection, today=TODAY)
+    return cards.read(engine, VALUE_FRONTIER, query, today=TODAY)
 
 
 def refused(engine: Engine, query: str) -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        read(engine, query)
-    return caught.value
+    return cards.refused(engine, VALUE_FRONTIER, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Look = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(VALUE_FRONTIER.draw(reading, look), allow_nan=False)))
+    return cards.drawn(VALUE_FRONTIER, reading, look)
 
 
 def marks(reading: Reading, look: Look = SCREEN) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from typing import Any
 
@@ -12,10 +11,11 @@ from sqlalchemy import Engine
 from dashboard import downloads
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Point, Reading
 from dashboard.charts.wholesale_split import WHOLESALE_SPLIT
-from dashboard.selection import NotPublished, Refusal, Selection
+from dashboard.selection import NotPublished, Refusal
 from dashboard.style import PICTURE, SCREEN, Figure
 from db.vocabulary import States
 from tests.dashboard.test_precedence import state
+from tests.world import cards
 
 TODAY = date(2026, 7, 24)
 
@@ -33,19 +33,15 @@ def flows(engine: Engine, *, maker: str = "tesla", market: str = "CN", **months:
 
 
 def read(engine: Engine, query: str = "") -> Reading:
-    selection = Selection.from_query(query, defaults=WHOLESALE_SPLIT.defaults)
-    with engine.connect() as connection:
-        return WHOLESALE_SPLIT.load(connection, selection, today=TODAY)
+    return cards.read(engine, WHOLESALE_SPLIT, query, today=TODAY)
 
 
 def refused(engine: Engine, query: str) -> Refusal:
-    with pytest.raises(Refusal) as caught:
-        read(engine, query)
-    return caught.value
+    return cards.refused(engine, WHOLESALE_SPLIT, query, today=TODAY)
 
 
 def drawn(reading: Reading, look: Any = SCREEN) -> Figure:
-    return dict(json.loads(json.dumps(WHOLESALE_SPLIT.draw(reading, look), allow_nan=False)))
+    return cards.drawn(WHOLESALE_SPLIT, reading, look)
 
 
 def bars(reading: Reading) -> dict[str, list[Any]]:

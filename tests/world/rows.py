@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, Table, text
+from sqlalchemy import Engine, Table, inspect, text
 
 from db.schema import RECORDS
+from db.store import open_engine
+
+NewDatabase = Callable[[str], str]
+"""The fixture `new_database`: the URL of an empty database of the test's own, the same one for the same name."""
 
 _CLAIMS = """
 SELECT source.slug, series.file, series.market, series.basis, series.powertrain, series.vehicle_scope, series.grain,
@@ -54,7 +61,7 @@ def snapshots(engine: Engine) -> list[tuple[Any, ...]]:
 
 def dump(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table, to the letter, without the identity of the data: every write has its own."""
-    names = [name for (name,) in query(engine, "SELECT name FROM sqlite_master WHERE type = 'table'")]
+    names = inspect(engine).get_table_names()
     names.remove("data_state")
     return {name: query(engine, f"SELECT * FROM {name}") for name in names}
 
@@ -69,27 +76,60 @@ def figures(
         "SELECT file, market, powertrain, grain, period_start, maker, model, units FROM sales "
         "JOIN series ON series.id = sales.series_id JOIN source ON source.id = series.source_id "
         "WHERE slug = :source AND known_from <= :day AND known_to > :day",
-        day=day.isoformat(),
+        day=day,
         source=source,
     )
     return {key: units for own, *key_, units in rows if file in (None, own) for key in (tuple(key_),)}
 
 
 def query(engine: Engine, sql: str, **bound: Any) -> list[tuple[Any, ...]]:
-    """The rows of a query, sorted."""
+    """The rows of a query, sorted: days as ISO text, yes and no as 1 and 0, counts as whole numbers, on any engine."""
     with engine.connect() as connection:
-        found = [tuple(row) for row in connection.execute(text(sql), bound)]
+        found = [tuple(map(_plain, row)) for row in connection.execute(text(sql), bound)]
     try:
         return sorted(found)
     except TypeError:  # an empty value among others
         return sorted(found, key=repr)
 
 
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="microseconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    return int(value) if isinstance(value, (bool, Decimal)) else value
+
+
+def untouched(url: str) -> bool:
+    """Whether nothing was ever written to a database: there is no file, or no table in it."""
+    if url.startswith("sqlite"):
+        return not Path(url.removeprefix("sqlite:///")).exists()
+    engine = open_engine(url)
+    names = inspect(engine).get_table_names()
+    engine.dispose()
+    return not names
+
+
+def lose(engine: Engine) -> None:
+    """Lose a database with all that is in it, as when its disk is gone."""
+    if engine.dialect.name == "sqlite":
+        engine.dispose()
+        path = Path(str(engine.url.database))
+        for file in path.parent.glob(f"{path.name}*"):
+            file.unlink()
+        return
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+
+
 def healthy(engine: Engine) -> None:
     """Fail where the file is damaged, a reference dangles, a cell has two claims at once or a count is off."""
-    with engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
-        assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+            assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
     assert overlapping(engine) == []
     assert query(
         engine,
