@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 LOCK := --universal --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 --quiet
 
-.PHONY: help setup browser data run test lint format report weekly bench lock clean
+.PHONY: help setup browser data run test test-postgres lint format report weekly bench audit lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ run: $(READY) browser data ## the app with real figures on http://127.0.0.1:8050
 test: $(READY) browser lint ## all checks and tests
 	@$(BIN)/python -m pytest
 
+# The tests that read or write a database, on a server that they start themselves and that is gone afterwards.
+test-postgres: $(READY) ## the database's tests once more, on PostgreSQL
+	@.ci/postgres
+	@$(BIN)/python -m pytest --engine postgresql tests/db tests/etl \
+	  tests/dashboard/test_every_selection.py tests/dashboard/test_remembered.py
+
 lint: $(READY) ## format, lint, import contracts, types
 	@$(BIN)/ruff format --check --quiet . || { echo "error: run 'make format'" >&2; exit 1; }
 	@$(BIN)/ruff check .
@@ -63,7 +69,17 @@ weekly: $(READY) browser ## the Monday job: fetch, report, send (see README)
 	  $(BIN)/python -m dashboard.report --send $$stale $(if $(WEEK),--week $(WEEK))
 
 bench: $(READY) browser ## the benchmarks, as ratios side by side in one run
+	@.ci/postgres
 	@$(BIN)/python -m bench
+
+# A service is asked over the network: where it does not answer, or does not know a package, nothing was checked.
+audit: $(READY) ## known holes in the pinned dependencies, as the OSV database has them
+	@$(PYTHON) -m venv $(VENV)/audit && $(VENV)/audit/bin/pip install --quiet --disable-pip-version-check pip-audit 2>/dev/null \
+	  || { echo "error: nothing was checked: pip-audit cannot be installed" >&2; exit 1; }
+	@if found=$$($(VENV)/audit/bin/pip-audit --vulnerability-service osv --strict --disable-pip --require-hashes \
+	    --progress-spinner off -r .ci/requirements.txt 2>&1); then tail -n 1 <<< "$$found"; \
+	  elif grep -q '^Found ' <<< "$$found"; then echo "$$found" >&2; exit 1; \
+	  else echo "error: nothing was checked: the database of holes cannot be reached" >&2; exit 1; fi
 
 lock: $(READY) ## pin the newest allowed versions anew
 	@$(BIN)/uv pip compile pyproject.toml --all-extras $(LOCK) -o .ci/requirements.txt
