@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import func, insert, literal, select
 
-from bench import serving
+from bench import asking, serving
 from bench.report import Row
+from dashboard.actions import PATH
 from dashboard.pages.market import MARKET
 from db import schema
 from db.store import open_engine, writing
@@ -114,14 +115,13 @@ class Callback:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        specs = json.loads(serving.get(port, "/_dash-dependencies"))
-        self._spec = next(spec for spec in specs if "address.search" in spec["output"])
+        self._specs: asking.Specs = json.loads(serving.get(port, "/_dash-dependencies"))
 
     def seconds(self, query: str) -> float:
         """How long the answer for a query string takes, to its last byte."""
         body = self.body(query)
         began = perf_counter()
-        answer = serving.post(self._port, "/_dash-update-component", body)
+        answer = serving.post(self._port, PATH, body)
         seconds = perf_counter() - began
         drawn = list(_figures(json.loads(answer)["response"]))
         assert drawn, f"nothing was drawn for '{query}'"
@@ -130,21 +130,7 @@ class Callback:
 
     def body(self, query: str) -> bytes:
         """What the browser posts when the address changes to a query string."""
-        values = {
-            "address.search": f"?{query}" if query else "",
-            "address.pathname": MARKET.path,
-            "look.data": "light-wide",
-        }
-        request = {
-            "output": self._spec["output"],
-            "outputs": [_spread(name) for name in self._spec["output"].strip(".").split("...")],
-            **{
-                kind: [_spread(f"{each['id']}.{each['property']}", values) for each in self._spec[kind]]
-                for kind in ("inputs", "state")
-            },
-            "changedPropIds": ["address.search"],
-        }
-        return json.dumps(request).encode()
+        return json.dumps(asking.act(self._specs, MARKET, query)).encode()
 
 
 def _figures(part: Any) -> Iterator[dict[str, Any]]:
@@ -156,22 +142,3 @@ def _figures(part: Any) -> Iterator[dict[str, Any]]:
     if isinstance(part, list):
         for each in part:
             yield from _figures(each)
-
-
-_SHOWN: dict[str, list[dict[str, str]]] = {
-    "control": [{"control": name} for name in MARKET.controls],
-    "field": [{"field": name} for name in MARKET.controls],
-    "turn": [{"turn": "first", "section": MARKET.charts[0].slug}],
-    "drawn": [{"drawn": "later"}],
-}
-"""The components on the page whose ids are patterns, by the first name in the pattern."""
-
-
-def _spread(name: str, values: dict[str, str] | None = None) -> Any:
-    """A property as the browser names it, a pattern as the list of what it stands for."""
-    component, prop = name.rsplit(".", 1)
-    if component.startswith("{"):
-        kind = next(kind for kind in _SHOWN if f'"{kind}"' in component)
-        return [{"id": each, "property": prop} for each in _SHOWN[kind]]
-    value = {} if values is None else {"value": values.get(name)}
-    return {"id": component, "property": prop, **value}

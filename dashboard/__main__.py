@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Condition, Thread
 from time import sleep
 from typing import Any, NoReturn
@@ -22,6 +23,7 @@ from flask import Flask
 from dashboard import guard, password, plotly_bundle, projected
 from dashboard.app import create_app
 from dashboard.pages import PAGES, board
+from dashboard.pages.first_view import FirstViews
 from dashboard.pages.page import Site
 from dashboard.pages.projection import PROJECTION
 from dashboard.password import PasswordError
@@ -60,7 +62,9 @@ def main() -> None:
     if not guard.is_local(host):
         _warn(host, with_passwords=bool(passwords))
     names = guard.names(host=host, address=address)
-    server = create_app(engine, address=address, names=names, passwords=passwords).server
+    folder = TemporaryDirectory(prefix="ev-market-", ignore_cleanup_errors=True)
+    first_views = FirstViews(Path(folder.name))
+    server = create_app(engine, address=address, names=names, passwords=passwords, first_views=first_views).server
     idle = Idle(server.wsgi_app)
     server.wsgi_app = idle
     plotly_bundle.script()
@@ -71,9 +75,9 @@ def main() -> None:
     engine.dispose()
     print(f"EV Market is on http://{host}:{port} (Ctrl-C ends it)", flush=True)
     if sys.platform == "win32":
-        _serve_by_waitress(server, lambda: _begin_ahead(engine, idle), host=host, port=port)
+        _serve_by_waitress(server, lambda: _begin_ahead(engine, idle, first_views), host=host, port=port)
     else:
-        _serve_by_gunicorn(server, lambda: _begin_ahead(engine, idle), host=host, port=port)
+        _serve_by_gunicorn(server, lambda: _begin_ahead(engine, idle, first_views), host=host, port=port)
 
 
 def _public_address() -> str:
@@ -177,10 +181,10 @@ class Idle:
                 begun = self._changed.wait_for(lambda: self._under_way > 0, timeout=seconds)
 
 
-def _begin_ahead(engine: Engine, idle: Idle) -> None:
+def _begin_ahead(engine: Engine, idle: Idle, first_views: FirstViews) -> None:
     """Do in the background what takes seconds, so that nobody who asks for it waits: read the figures of all markets,
-    and make and read what the projection rests on."""
-    Thread(target=_ahead, args=(engine, idle), daemon=True).start()
+    draw what each page begins with, and make and read what the projection rests on."""
+    Thread(target=_ahead, args=(engine, idle, first_views), daemon=True).start()
     url = engine.url.render_as_string(hide_password=False)
     projected.work_in_background(url, then=lambda: _read_projection(engine))
 
@@ -191,10 +195,11 @@ def _read_projection(engine: Engine) -> None:
             chart.load(connection, chart.defaults, today=datetime.now(UTC).date())
 
 
-def _ahead(engine: Engine, idle: Idle) -> None:
+def _ahead(engine: Engine, idle: Idle, first_views: FirstViews) -> None:
     """Do in the background, while nobody asks, what those who ask would wait for.
 
-    What takes seconds to import and one chart needs; and the figures of all markets, again whenever others are loaded.
+    What takes seconds to import and one chart needs; and the figures of all markets and what pages begin with, again
+    whenever others are loaded and on another day.
     """
     idle.wait(seconds=QUIET_SECONDS)
     import_module("statsmodels.tsa.seasonal")
@@ -203,7 +208,7 @@ def _ahead(engine: Engine, idle: Idle) -> None:
     while True:
         with suppress(StoreError):
             with explained(engine), engine.connect() as connection:
-                found = identity(connection)
+                found = identity(connection), site.today()
             if found != read:
                 for _ in board.answers_ahead(site, PAGES):
                     idle.wait(seconds=QUIET_SECONDS)
@@ -211,6 +216,8 @@ def _ahead(engine: Engine, idle: Idle) -> None:
                 gc.collect()
                 gc.freeze()
                 read = found
+            for _ in first_views.prepare(site, PAGES):
+                idle.wait(seconds=QUIET_SECONDS)
         sleep(LOOK_SECONDS)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
 
 from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
@@ -21,9 +21,11 @@ from pydantic import ValidationError, validate_call
 
 from dashboard import actions, downloads, guard, password, plotly_bundle
 from dashboard.actions import ImpossibleAction
+from dashboard.answers import Answers, asked_from
 from dashboard.downloads import Format, Problem
 from dashboard.guard import Turns
 from dashboard.pages import PAGES, board
+from dashboard.pages.first_view import FirstViews
 from dashboard.pages.market import MARKET
 from dashboard.pages.page import PRODUCT, Page, Site, framed, look_name
 from db import queries
@@ -93,15 +95,20 @@ def create_app(
     pages: Sequence[Page] = PAGES,
     names: Sequence[str] | None = None,
     passwords: Mapping[str, str] | None = None,
+    first_views: FirstViews | None = None,
 ) -> Dash:
     """The app on a database.
 
     `address` is where others reach it, for the links in pictures; `today` says which day it is; `pages` are in the
     order of the navigation; `names` are the hosts that may be asked for beside the machine's own, None for any;
-    `passwords`, by name as `password.read` gives them, are asked for where there are any.
+    `passwords`, by name as `password.read` gives them, are asked for where there are any; `first_views` are what pages
+    show until they can be drawn.
     """
     site = Site(engine=engine, address=address, today=today)
     server = Flask(__name__, static_folder=None)
+    settled = {page.path for page in pages if page.is_settled}
+    answers = Answers(engine, today=today, is_settled=lambda path: path.rstrip("/") in settled)
+    answers.keep(server)
     guard.protect(server, names=names)
     if passwords:
         password.ask(server, passwords)
@@ -131,8 +138,9 @@ def create_app(
     app.layout = lambda: _layout(site, pages)
     _register_fallback(app, site, pages)
     board.register(app, site, pages)
-    _add_routes(server, site, pages)
+    _add_routes(server, site, pages, first_views)
     _hold_actions(app, server)
+    answers.give(server)
     guard.add_headers(server, csp=_content_security_policy(app), is_secure=address.startswith("https://"))
     # Dash serves only the scripts that it has named in a page. A worker that has not served one yet must know them too.
     with server.test_request_context(pages[0].path):
@@ -151,14 +159,11 @@ def _layout(site: Site, pages: Sequence[Page]) -> Component:
     Dash asks for the layout by itself, so the page is known from the referrer. A browser that does not tell it gets an
     empty page, which then asks for its content.
     """
-    try:
-        came_from = urlsplit(request.referrer or "")
-    except ValueError:
-        came_from = urlsplit("")
-    page = _page_at(came_from.path, pages)
+    place = asked_from()
+    page = _page_at(place.path, pages)
     if page is None:
         return html.Div([dcc.Location(id="place", refresh=False), html.Div(id="page")])
-    return _page(site, pages, page, came_from.query)
+    return _page(site, pages, page, place.query)
 
 
 def _page(site: Site, pages: Sequence[Page], page: Page, query: str) -> Component:
@@ -177,7 +182,7 @@ def _register_fallback(app: Dash, site: Site, pages: Sequence[Page]) -> None:
 # Routes beside the pages
 
 
-def _add_routes(server: Flask, site: Site, pages: Sequence[Page]) -> None:
+def _add_routes(server: Flask, site: Site, pages: Sequence[Page], first_views: FirstViews | None) -> None:
     pictures, files = Turns(_PICTURES), Turns(_FILES)
 
     @server.before_request
@@ -208,6 +213,18 @@ def _add_routes(server: Flask, site: Site, pages: Sequence[Page]) -> None:
             "days_since_snapshot": (site.today() - last).days if last else None,
         }
         return server.json.response(found)
+
+    @server.get("/first-view")
+    def first_view() -> Any:
+        """What the page at `path` shows until it can be drawn, in the browser's look; nothing where it is not ready."""
+        page = _page_at(request.args.get("path", ""), pages)
+        made = first_views.at(site, page, look_name(request.args.get("look", ""))) if first_views and page else None
+        response = Response(made or b"", status=200 if made else 204, content_type="text/html; charset=utf-8")
+        response.headers["Cache-Control"] = "no-cache"
+        if made is None:
+            return response
+        response.set_etag(sha256(made).hexdigest()[:32])
+        return response.make_conditional(request)
 
     @server.get("/charts/<slug>.<format>")
     def chart_file(slug: str, format: str) -> Any:

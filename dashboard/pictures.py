@@ -10,6 +10,7 @@ import atexit
 import json
 import logging
 import os
+import re
 import signal
 import sys
 from base64 import b64encode
@@ -29,7 +30,7 @@ from kaleido import Kaleido, PageGenerator
 from kaleido.errors import JavascriptError, KaleidoError
 from PIL import Image, UnidentifiedImageError
 
-from dashboard.style import FONT_FAMILY, FONTS, INK, Figure, Look
+from dashboard.style import FONT_FAMILY, FONTS, INK, SCREEN, Figure, Look
 
 Format = Literal["png", "svg"]
 Result = TypeVar("Result")
@@ -109,6 +110,16 @@ def render(figure: Figure, *, format: Format, look: Look, timeout: float = TIMEO
     picture = _browser.draw(figure, format=format, look=look, timeout=timeout)
     _check_svg(picture, look=look) if format == "svg" else _check_png(picture, figure=figure, look=look)
     return picture
+
+
+def inline(figure: Figure, *, width: int, height: int) -> str:
+    """A figure as SVG text to stand in a page that has the font: as wide as its place, and without the font in it."""
+    look = replace(SCREEN, width=width, height=height)
+    drawn = _browser.draw(figure, format="svg", look=look, timeout=TIMEOUT_SECONDS)
+    _check_svg(drawn, look=look)
+    bare = re.sub(r"<style>@font-face.*?</style>", "", drawn.decode(), count=1, flags=re.DOTALL)
+    root = f'<svg class="ready" role="presentation" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">'
+    return re.sub(r"<svg[^>]*>", root, bare, count=1)
 
 
 def render_all(

@@ -57,6 +57,15 @@ class Memory:
         answer: Said = found
         return answer
 
+    def find(self, question: Hashable) -> Any:
+        """The answer that is remembered; None where none is."""
+        found = self._found(question)
+        return None if found is _MISSING else found
+
+    def keep(self, question: Hashable, answer: Any) -> None:
+        """Remember an answer, which must not be changed any more."""
+        self._keep(question, answer)
+
     def recall_each(
         self, questions: Mapping[Name, Hashable], ask: Callable[[Sequence[Name]], Mapping[Name, Said]]
     ) -> dict[Name, Said]:

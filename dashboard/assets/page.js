@@ -3,7 +3,8 @@
 (() => {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const narrow = matchMedia("(max-width: 640px)");
+  // Below this width plots are drawn without words beside them.
+  const narrow = matchMedia("(max-width: 860px)");
 
   const choice = () => {
     try { return localStorage.getItem("theme") || "auto"; } catch { return "auto"; }
@@ -58,11 +59,59 @@
   // A link within the page scrolls up by itself, after it has told of the new address.
   window.addEventListener("_dashprivate_pushstate", () => setTimeout(goToAnchor));
 
+  // Until the scripts have drawn the page, the same page stands in its place as a picture, where it is ready.
+  const live = ".js-plotly-plot .main-svg, [data-look] ~ .card .notice";
+  if (!location.search) {
+    const stand = document.createElement("div");
+    stand.id = "first-view";
+    fetch(`/first-view?path=${encodeURIComponent(location.pathname)}&look=${look()}`)
+      .then((answer) => (answer.status === 200 ? answer.text() : ""))
+      .then((markup) => {
+        if (!markup || document.querySelector(live)) return;
+        stand.innerHTML = markup;
+        const show = () => document.body.append(stand);
+        if (document.body) show(); else once("body", show);
+      })
+      .catch(() => { /* The page comes without it. */ });
+    once(live, () => requestAnimationFrame(() => requestAnimationFrame(() => stand.remove())));
+  }
+
+  // A later card is asked for when the reader gets near it, and again after an action. One that is far away then is
+  // out of date: it is hidden until it was asked for again.
+  const near = new Set(), due = new Set();
+  let wanted = null;
+  const ask = (part) => {
+    if (!wanted || !due.delete(part)) return;
+    part.removeAttribute("data-old");
+    window.dash_clientside.set_props({ section: part.dataset.later, store: "asked" }, { data: wanted });
+  };
+  const watcher = new IntersectionObserver((changes) => {
+    for (const { target, isIntersecting } of changes) {
+      if (isIntersecting) near.add(target); else near.delete(target);
+      if (isIntersecting) ask(target);
+    }
+  }, { rootMargin: "300px 0px" });
   // The first card is on the screen before the others are asked for.
-  once(".card .main-svg, .card .notice", () => requestAnimationFrame(() => setTimeout(() => {
-    if (document.querySelector("[data-later]"))
-      window.dash_clientside.set_props({ drawn: "later" }, { data: { search: location.search, look: look() } });
+  once(live, () => requestAnimationFrame(() => setTimeout(() => {
+    wanted = wanted || { search: location.search, look: look() };
+    for (const part of document.querySelectorAll("[data-later]")) {
+      due.add(part);
+      watcher.observe(part);
+    }
   })));
+  const later = (asked, sections) => {
+    wanted = asked;
+    return sections.map(({ section }) => {
+      const part = document.querySelector(`[data-later="${section}"]`);
+      if (near.has(part)) {
+        due.delete(part);
+        return asked;
+      }
+      due.add(part);
+      part.setAttribute("data-old", "");
+      return window.dash_clientside.no_update;
+    });
+  };
 
   // Dash calls a group of radio buttons a list box and leaves drop-downs without their label: readers of the screen are
   // told what they are.
@@ -152,6 +201,11 @@
     if (back) back.focus();
   });
 
+  // Dash opens a drop-down for the space that is let go, and the browser's own click closes it again.
+  document.addEventListener("keyup", (event) => {
+    if (event.key === " " && event.target.matches(".dash-dropdown")) event.stopPropagation();
+  }, true);
+
   // With one label for all lines, a click is on every line at once: the nearest one to the pointer is meant.
   let pointer = { x: 0, y: 0 };
   document.addEventListener("mousedown", (event) => { pointer = { x: event.clientX, y: event.clientY }; }, true);
@@ -159,6 +213,7 @@
     Math.hypot(point.xPixel + frame.left - pointer.x, point.yPixel + frame.top - pointer.y) || 0;
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     page: {
+      later,
       nearest: (click, id) => {
         const points = ((click || {}).points || []).filter((point) => (point.customdata || []).length === 4);
         if (!points.length) return window.dash_clientside.no_update;

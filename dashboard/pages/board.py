@@ -1,7 +1,8 @@
 """Shows a page, and answers every action on it: the callbacks are the same for all pages, whatever is on them.
 
-The first card comes with the page, so that it is there at once; all others come together when it is. An action redraws
-the first card in one round trip, which also brings the control bar up to date, and the others in a second one.
+The first card comes with the page, so that it is there at once; each other one comes when the reader gets near it. An
+action redraws the first card in one round trip, which also brings the control bar up to date; of the others those are
+asked for again that are near, and the rest when they are.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing_extensions import TypedDict
 from werkzeug.exceptions import BadRequest
 
 from dashboard import controls, levers_panel
+from dashboard.answers import not_again
 from dashboard.charts.chart import Chart
 from dashboard.controls import WITH_OPTIONS, aria, data
 from dashboard.pages import card
@@ -34,13 +36,14 @@ def layout(site: Site, page: Page, query: str, look_name: str) -> Component:
     reply = card.answer(site, page, chart, query)
     later = [_frame(each, "later", _to_come(each)) for each in others]
     if page.below:
-        later.append(_section("later", "below", []))
+        later.append(html.Div(_section("later", "below", []), **data(later="below")))
     return html.Div(
         [
             dcc.Location(id="address", refresh=False, search=_search(query)),
             dcc.Store(id="look", data=look_name),
-            *([dcc.Store(id={"drawn": "later"})] if later else []),
-            html.Div(hidden=True, **data(look=look_name), **(data(later="") if later else {})),
+            dcc.Store(id="asked"),
+            *(dcc.Store(id=_asked(name)) for name in later_sections(page)),
+            html.Div(hidden=True, **data(look=look_name)),
             html.H1(page.name, className="unseen"),
             html.P(id="said", className="unseen", **aria(live="polite")),
             controls.bar(chart, reply.selection, reply.nouns, names=page.controls),
@@ -66,12 +69,23 @@ def answers_ahead(site: Site, pages: Sequence[Page]) -> Iterator[None]:
             card.answer(site, page, chart, "")
 
 
+def later_sections(page: Page) -> tuple[str, ...]:
+    """What of a page is asked for by itself: the slugs of the charts after the first, and what stands below them."""
+    return (*(chart.slug for chart in page.charts[1:]), *(["below"] if page.below else []))
+
+
+def _asked(section: str) -> dict[str, str]:
+    """The id of the store that says what a later section was asked for with."""
+    return {"section": section, "store": "asked"}
+
+
 def _section(turn: str, name: str, children: Sequence[Component]) -> Component:
     return html.Div(children, id={"turn": turn, "section": name})
 
 
 def _frame(chart: Chart, turn: str, children: Sequence[Component]) -> Component:
-    return html.Article(_section(turn, chart.slug, children), className="card", id=chart.slug)
+    told = data(later=chart.slug) if turn == "later" else {}
+    return html.Article(_section(turn, chart.slug, children), className="card", id=chart.slug, **told)
 
 
 def _to_come(chart: Chart) -> list[Component]:
@@ -90,6 +104,7 @@ def _extra(site: Site, extra: Extra | None, query: str) -> list[Component]:
         return list(extra(site, query)) if extra else []
     except Exception:
         _log.exception("what stands beside the cards failed")
+        not_again()
         text = "Something is wrong with this part of the page. The reason is in the server's log."
         return [html.Div(html.P(text), className="notice")]
 
@@ -121,7 +136,7 @@ def register(app: Dash, site: Site, pages: Sequence[Page]) -> None:
             "hidden": Output({"field": ALL}, "hidden"),
             "levers": Output({"lever": ALL}, "children"),
             "sections": Output({"turn": "first", "section": ALL}, "children"),
-            "later": Output({"drawn": ALL}, "data"),
+            "asked": Output("asked", "data"),
         },
         inputs={
             "search": Input("address", "search"),
@@ -160,28 +175,35 @@ def register(app: Dash, site: Site, pages: Sequence[Page]) -> None:
             "hidden": [name in without for name in page.controls],
             "levers": levers_panel.beside(reply.query, defaults=defaults, today=today) if page.with_levers else [],
             "sections": [*above, card.contents(page, chart, reply, look_name)],
-            "later": [{"search": address, "look": look_name}] if page.charts[1:] or page.below else [],
+            "asked": {"search": address, "look": look_name},
         }
 
+    # The browser knows which of the later cards are near what the reader looks at.
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("page", "later"),
+        Output({"section": ALL, "store": "asked"}, "data"),
+        Input("asked", "data"),
+        State({"section": ALL, "store": "asked"}, "id"),
+        prevent_initial_call=True,
+    )
+
     @app.callback(
-        Output({"turn": "later", "section": ALL}, "children"),
-        Input({"drawn": ALL}, "data"),
+        Output({"turn": "later", "section": MATCH}, "children"),
+        Input({"section": MATCH, "store": "asked"}, "data"),
+        State({"section": MATCH, "store": "asked"}, "id"),
         State("address", "pathname"),
         prevent_initial_call=True,
     )
     @validate_call
-    def follow(drawn: list[Later], pathname: str | None) -> list[list[Component]]:
-        """The cards after the first, and what stands under them."""
-        page = page_at(pathname)
-        if len(drawn) != 1:
+    def follow(wanted: Later, of: dict[str, str], pathname: str | None) -> list[Component]:
+        """A card after the first, or what stands under them all."""
+        page, section, query = page_at(pathname), of.get("section", ""), _query(wanted["search"])
+        if section not in later_sections(page):
             raise BadRequest
-        (wanted,) = drawn
-        query = _query(wanted["search"])
-        sections = [
-            card.contents(page, chart, card.answer(site, page, chart, query), wanted["look"])
-            for chart in page.charts[1:]
-        ]
-        return [*sections, *([_extra(site, page.below, query)] if page.below else [])]
+        if section == "below":
+            return _extra(site, page.below, query)
+        chart = next(each for each in page.charts if each.slug == section)
+        return card.contents(page, chart, card.answer(site, page, chart, query), wanted["look"])
 
     # The browser tells which of the points under the pointer is meant; the server has the receipts.
     app.clientside_callback(  # type: ignore[no-untyped-call]

@@ -19,6 +19,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from dashboard import controls, style
+from dashboard.answers import not_again
 from dashboard.charts.chart import Chart, Point, Reading, Table
 from dashboard.charts.events import Events
 from dashboard.comparability import check_names
@@ -102,6 +103,7 @@ def answer(site: Site, page: Page, chart: Chart, query: str, *, shown: Mapping[s
                 return Answer(query, selection, nouns, notice=_refused(refusal, chart))
             return Answer(query, selection, nouns, reading=reading)
     except StoreError as error:
+        not_again()
         text = _sentence(public(error, site.engine))
         return Answer(query, selection, notice=Notice("The figures cannot be read", text))
     except Exception:
@@ -193,6 +195,7 @@ def _unanswered(error: InvalidSelection, selection: Selection, chart: Chart) -> 
 def _failed(chart: Chart) -> Notice:
     """What a reader is told of what nobody foresaw; called while it is handled, since the log has the reason."""
     _log.exception("%s failed", chart.slug)
+    not_again()
     text = "Something is wrong with this chart, not with your selection. The reason is in the server's log."
     return Notice("This chart cannot be shown", text, chart.defaults)
 
@@ -520,6 +523,7 @@ def receipts(site: Site, page: Page, chart: Chart, query: str, key: Sequence[Any
     except (ValueError, StopIteration):
         return html.Div(html.P("This point is not in the chart any more."), className="receipts")
     except StoreError as error:
+        not_again()
         return html.Div(html.P(_sentence(public(error, site.engine))), className="receipts")
     line = [each for each in drawn if each.name == here.name and each.point.market == point.market]
     place = line.index(here)

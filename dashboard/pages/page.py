@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PRODUCT = "EV Market"
 
-_LOOKS = ("light-wide", "light-narrow", "dark-wide", "dark-narrow")
+LOOKS = ("light-wide", "light-narrow", "dark-wide", "dark-narrow")
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,12 @@ class Page:
     with_levers: bool = False
     """Whether the panel of the projection's levers stands between the bar and the cards."""
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that it shows follows from the data, the day and what is asked: it has cards alone, and
+        none of them waits for a fit."""
+        return bool(self.charts) and self.above is None and self.below is None and not self.with_levers
+
     def query(self, query: str, was: Selection, now: Selection) -> str:
         """The page's query string after the selection of one of its charts changed.
 
@@ -89,7 +95,7 @@ class Page:
 
 def look_name(asked: str) -> str:
     """The name of a look, such as `dark-narrow`; light and wide where it is none."""
-    return asked if asked in _LOOKS else "light-wide"
+    return asked if asked in LOOKS else "light-wide"
 
 
 def look(name: str) -> Look:

@@ -426,10 +426,11 @@ def test_the_first_card_comes_with_the_page_and_the_others_have_their_places(bun
     assert component(tree, {"part": "plot", "chart": "monthly"})
     assert not component(tree, {"part": "plot", "chart": "yearly"})
     assert component(component(tree, "yearly"), "to-come", by="className")
-    assert component(tree, {"drawn": "later"})
+    assert component(tree, {"section": "yearly", "store": "asked"})
+    assert not component(tree, {"section": "monthly", "store": "asked"})
     assert component(tree, "contents", by="className")
     alone = json.loads(layout(client, "/single"))
-    assert not component(alone, {"drawn": "later"})
+    assert not component(alone, {"section": "yearly", "store": "asked"})
     assert not component(alone, "contents", by="className")
 
 

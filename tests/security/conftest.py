@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
+from bench.asking import TODAY, Specs
+from dashboard.actions import PATH
 from dashboard.app import create_app
 from db.store import open_engine
 from db.vocabulary import States
 from etl import pipeline
 from tests.dashboard.test_precedence import state
-from tests.security.asking import TODAY
 from tests.world import records
 
 IMAGE = "<img src=x onerror=alert(1)>"
@@ -54,3 +57,15 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 def client(hostile: Engine) -> FlaskClient:
     """A client of the app on the hostile database."""
     return create_app(hostile, today=lambda: TODAY).server.test_client()
+
+
+def specs(client: FlaskClient) -> Specs:
+    """What the app tells about its callbacks."""
+    told: Specs = client.get("/_dash-dependencies").get_json()
+    return told
+
+
+def post(client: FlaskClient, body: Any) -> Any:
+    """The response to a body, which may be text already."""
+    content = body if isinstance(body, (str, bytes)) else json.dumps(body)
+    return client.post(PATH, data=content, content_type="application/json")

@@ -15,21 +15,22 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
+from bench import asking
+from bench.asking import TODAY
 from dashboard import downloads
 from dashboard.charts import CHARTS
 from dashboard.charts.chart import Badge, Reading
 from dashboard.downloads import Problem
 from dashboard.findings import About, Finding
 from dashboard.pages import PAGES
+from dashboard.pages.board import later_sections
 from dashboard.report_list import Sheet
 from dashboard.report_pages import LeftOut, Week, index
 from dashboard.report_pages import Page as SheetPage
 from dashboard.selection import Selection
 from dashboard.send import Report, letter, notice
 from tests.dashboard.test_send import NOW, manifest, written
-from tests.security import asking
-from tests.security.asking import TODAY
-from tests.security.conftest import IMAGE, MAKERS
+from tests.security.conftest import IMAGE, MAKERS, post, specs
 
 QUERIES = (
     "market=KR",
@@ -73,8 +74,8 @@ def shown(client: FlaskClient) -> list[dict[str, Any]]:
             layout = client.get("/_dash-layout", headers={"Referer": f"http://localhost{page.path}?{query}"})
             assert layout.status_code == 200
             found += parts(layout.get_json())
-            if page.charts[1:] or page.below:
-                later = asking.post(client, asking.follow(client, page, query))
+            for section in later_sections(page):
+                later = post(client, asking.later(specs(client), page, section, query))
                 assert later.status_code == 200, later.get_data(as_text=True)
                 found += parts(later.get_json())
     return found
@@ -146,7 +147,7 @@ def test_the_receipts_of_a_point_are_text(client: FlaskClient) -> None:
     ]
     assert len(keys) >= len(MAKERS) - 1
     for key in keys:
-        answer = asking.post(client, asking.receipts(client, market, "market-share", "market=KR", key))
+        answer = post(client, asking.receipts(specs(client), market, "market-share", "market=KR", key))
         assert answer.status_code == 200
         assert "SHA-256" in answer.get_data(as_text=True)
         assert {part["type"] for part in parts(answer.get_json())}.isdisjoint({"Markdown", "Iframe"})

@@ -15,6 +15,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
+from bench import asking
 from dashboard import actions, projected
 from dashboard.guard import BODY_BYTES
 from dashboard.pages import PAGES
@@ -22,8 +23,7 @@ from dashboard.pages.page import Page
 from dashboard.projections.levers import NAMES as LEVERS
 from dashboard.projections.levers import ImpossibleLever, Levers
 from dashboard.selection import LONGEST, NAMES
-from tests.security import asking
-from tests.security.conftest import DROP, FORMULA, IMAGE, LINK
+from tests.security.conftest import DROP, FORMULA, IMAGE, LINK, post, specs
 from tests.world import rows
 
 MARKET = next(page for page in PAGES if page.path == "/market")
@@ -93,7 +93,7 @@ def test_a_page_repeats_a_hostile_link_as_text_alone(client: FlaskClient, value:
         assert value not in page
         layout = client.get("/_dash-layout", headers={"Referer": f"http://localhost/market?{query}"})
         assert layout.content_type == "application/json"
-        answer = asking.post(client, asking.act(client, MARKET, query))
+        answer = post(client, asking.act(specs(client), MARKET, query))
         assert (answer.status_code, answer.content_type) == (200, "application/json")
 
 
@@ -114,7 +114,7 @@ def test_a_huge_or_repeated_link_is_refused_shortly(client: FlaskClient, query: 
     assert response.status_code in (400, 422)
     assert len(response.data) < 2000
     assert ("is longer than" in response.get_data(as_text=True)) is (len(query) > LONGEST)
-    answer = asking.post(client, asking.act(client, MARKET, query))
+    answer = post(client, asking.act(specs(client), MARKET, query))
     assert answer.status_code == (413 if len(query) > BODY_BYTES else 200)
 
 
@@ -133,14 +133,14 @@ def test_any_referrer_gets_a_page(client: FlaskClient, referrer: str) -> None:
     ["", "{", "null", "[]", "1", '"x"', "NaN", "{}", "[" * 50_000, '{"a":' * 20_000, b"\xff", '{"output":1}'],
 )
 def test_what_is_no_action_is_refused_in_a_line(client: FlaskClient, body: str | bytes) -> None:
-    response = asking.post(client, body)
+    response = post(client, body)
     assert response.status_code == 400
     assert response.content_type == "text/plain; charset=utf-8"
     assert response.data.count(b"\n") == 1
 
 
 def test_a_body_that_is_too_long_is_not_read(client: FlaskClient) -> None:
-    response = asking.post(client, b" " * (BODY_BYTES + 1))
+    response = post(client, b" " * (BODY_BYTES + 1))
     assert response.status_code == 413
     assert client.post(actions.PATH, data="x", content_type="text/plain").status_code == 415
 
@@ -188,18 +188,19 @@ WRONG = (
 
 
 @pytest.mark.parametrize("page", [MARKET, WITH_LEVERS], ids=lambda page: page.path)
-@pytest.mark.parametrize("ask", ["act", "follow", "receipts"])
+@pytest.mark.parametrize("ask", ["act", "later", "receipts"])
 def test_an_action_forged_in_any_place_is_no_error_of_the_server(client: FlaskClient, page: Page, ask: str) -> None:
+    told = specs(client)
     bodies = {
-        "act": lambda: asking.act(client, page, "market=XX"),
-        "follow": lambda: asking.follow(client, page, "market=XX"),
-        "receipts": lambda: asking.receipts(client, page, page.charts[0].slug, "market=XX", ["KR", "a", "all", 1]),
+        "act": lambda: asking.act(told, page, "market=XX"),
+        "later": lambda: asking.later(told, page, page.charts[1].slug, "market=XX"),
+        "receipts": lambda: asking.receipts(told, page, page.charts[0].slug, "market=XX", ["KR", "a", "all", 1]),
     }
     body = bodies[ask]()
-    assert asking.post(client, body).status_code == 200
+    assert post(client, body).status_code == 200
     places = [*everything(body)]
     chosen = random.Random(1).choices([(place, value) for place in places for value in WRONG], k=60)
-    statuses = {asking.post(client, forged(body, place, value)).status_code for place, value in chosen}
+    statuses = {post(client, forged(body, place, value)).status_code for place, value in chosen}
     assert statuses <= {200, 400}
     assert 400 in statuses
 
@@ -209,27 +210,27 @@ def test_an_action_forged_in_any_place_is_no_error_of_the_server(client: FlaskCl
     [("/market", 200), ("/nothing", 400), ("/", 400), ("//evil.example", 400), (None, 400), (["/market"], 400)],
 )
 def test_an_action_is_of_a_page_that_there_is(client: FlaskClient, path: Any, status: int) -> None:
-    body = asking.act(client, MARKET, "market=KR")
+    body = asking.act(specs(client), MARKET, "market=KR")
     (of_path,) = body["state"]
     of_path["value"] = path
-    assert asking.post(client, body).status_code == status
+    assert post(client, body).status_code == status
 
 
 @pytest.mark.parametrize("key", [["KR"], ["KR", "a", "all", 10**30], ["KR", "a", "all", "1"], ["a", "b", "c", -1]])
 def test_a_point_that_is_none_is_no_error(client: FlaskClient, key: Any) -> None:
-    answer = asking.post(client, asking.receipts(client, MARKET, "market-share", "market=KR", key))
+    answer = post(client, asking.receipts(specs(client), MARKET, "market-share", "market=KR", key))
     assert answer.status_code == 200
     assert "not in the chart" in answer.get_data(as_text=True)
 
 
 def test_an_action_of_a_chart_that_is_not_on_the_page_is_refused(client: FlaskClient) -> None:
-    assert asking.post(client, asking.receipts(client, MARKET, "nothing", "", ["KR", "a", "all", 1])).status_code == 400
+    assert post(client, asking.receipts(specs(client), MARKET, "nothing", "", ["KR", "a", "all", 1])).status_code == 400
 
 
 def test_what_changed_is_a_part_of_the_action(client: FlaskClient) -> None:
-    body = asking.act(client, MARKET, "market=KR") | {"changedPropIds": ["a.b.c"]}
+    body = asking.act(specs(client), MARKET, "market=KR") | {"changedPropIds": ["a.b.c"]}
     assert json.loads(json.dumps(body)) == body
-    assert asking.post(client, body).status_code == 400
+    assert post(client, body).status_code == 400
 
 
 # Work in the background

@@ -1,15 +1,20 @@
-"""What a browser sends when a reader acts on a page, put together from what the app tells about its callbacks."""
+"""What a browser sends when a reader acts on a page, put together from what the app tells about its callbacks.
+
+The benchmarks ask so, and the tests that forge it.
+"""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from flask.testing import FlaskClient
-
-from dashboard import actions, controls, levers_panel
+from dashboard import controls, levers_panel
+from dashboard.pages.board import later_sections
 from dashboard.pages.page import Page
+
+Specs = Sequence[dict[str, Any]]
+"""What `/_dash-dependencies` says: each callback with its inputs, state and outputs."""
 
 TODAY = date(2026, 7, 24)
 """The day on which readers ask."""
@@ -20,7 +25,7 @@ def names(page: Page) -> tuple[str, ...]:
     return (*page.controls, *(levers_panel.CONTROLS if page.with_levers else ()))
 
 
-def act(client: FlaskClient, page: Page, query: str) -> dict[str, Any]:
+def act(specs: Specs, page: Page, query: str) -> dict[str, Any]:
     """The body of an action: the address of a page changed to a query string."""
     shown = controls.values(page.charts[0].defaults)
     put_in = {
@@ -38,9 +43,8 @@ def act(client: FlaskClient, page: Page, query: str) -> dict[str, Any]:
             _part({"turn": "first", "section": name}, "children")
             for name in [*(["above"] if page.above else []), page.charts[0].slug]
         ],
-        '{"drawn":["ALL"]}.data': [_part({"drawn": "later"}, "data")] if page.charts[1:] or page.below else [],
     }
-    return _body(client, "address.search", put_in, open_parts, changed=["address.search"])
+    return _body(specs, "address.search", put_in, open_parts, changed=["address.search"])
 
 
 def _levers(page: Page, query: str) -> int:
@@ -50,20 +54,22 @@ def _levers(page: Page, query: str) -> int:
     return len(levers_panel.beside(query, defaults=page.charts[0].defaults, today=TODAY))
 
 
-def follow(client: FlaskClient, page: Page, query: str) -> dict[str, Any]:
-    """The body that asks for the cards after the first one, and for what stands under them."""
-    wanted = {"search": f"?{query}", "look": "light-wide"}
+def later(specs: Specs, page: Page, section: str, query: str) -> dict[str, Any]:
+    """The body that asks for a card after the first one, by its chart's slug, or for what stands `below` them all."""
+    assert section in later_sections(page), f"{page.path} has no {section}"
+    of = {"section": section, "store": "asked"}
     put_in = {
         "address.pathname": page.path,
-        '{"drawn":["ALL"]}.data': [_part({"drawn": "later"}, "data", wanted)],
+        '{"section":["MATCH"],"store":"asked"}.data': {"search": f"?{query}", "look": "light-wide"},
+        '{"section":["MATCH"],"store":"asked"}.id': of,
     }
-    sections = [*(chart.slug for chart in page.charts[1:]), *(["below"] if page.below else [])]
-    name = '{"section":["ALL"],"turn":"later"}.children'
-    open_parts = {name: [_part({"turn": "later", "section": each}, "children") for each in sections]}
-    return _body(client, name, put_in, open_parts, changed=['{"drawn":"later"}.data'])
+    body = _body(
+        specs, '"turn":"later"}.children', put_in, {}, changed=[f'{{"section":"{section}","store":"asked"}}.data']
+    )
+    return _of(body, of) | {"outputs": _part({"turn": "later", "section": section}, "children")}
 
 
-def receipts(client: FlaskClient, page: Page, chart: str, query: str, key: Any) -> dict[str, Any]:
+def receipts(specs: Specs, page: Page, chart: str, query: str, key: Any) -> dict[str, Any]:
     """The body that asks for the receipts of a point of a chart."""
     of = {"part": "point", "chart": chart}
     put_in = {
@@ -72,16 +78,15 @@ def receipts(client: FlaskClient, page: Page, chart: str, query: str, key: Any) 
         '{"chart":["MATCH"],"part":"point"}.data': key,
         '{"chart":["MATCH"],"part":"point"}.id': of,
     }
-    body = _body(client, '"receipts"}.children', put_in, {}, changed=[f'{{"chart":"{chart}","part":"point"}}.data'])
+    body = _body(specs, '"receipts"}.children', put_in, {}, changed=[f'{{"chart":"{chart}","part":"point"}}.data'])
+    return _of(body, of) | {"outputs": _part({"part": "receipts", "chart": chart}, "children")}
+
+
+def _of(body: dict[str, Any], of: dict[str, str]) -> dict[str, Any]:
+    """The body with the component that its patterns stand for."""
     for name in ("inputs", "state"):
         body[name] = [{**part, "id": of} if part["id"].startswith("{") else part for part in body[name]]
-    return body | {"outputs": _part({"part": "receipts", "chart": chart}, "children")}
-
-
-def post(client: FlaskClient, body: Any) -> Any:
-    """The response to a body, which may be text already."""
-    content = body if isinstance(body, (str, bytes)) else json.dumps(body)
-    return client.post(actions.PATH, data=content, content_type="application/json")
+    return body
 
 
 def _part(key: Any, name: str, *value: Any) -> dict[str, Any]:
@@ -89,9 +94,8 @@ def _part(key: Any, name: str, *value: Any) -> dict[str, Any]:
 
 
 def _body(
-    client: FlaskClient, output: str, put_in: dict[str, Any], open_parts: dict[str, Any], *, changed: list[str]
+    specs: Specs, output: str, put_in: dict[str, Any], open_parts: dict[str, Any], *, changed: list[str]
 ) -> dict[str, Any]:
-    specs = client.get("/_dash-dependencies").get_json()
     spec = next(spec for spec in specs if output in spec["output"] and not spec["clientside_function"])
 
     def given(part: dict[str, str]) -> Any:
