@@ -11,10 +11,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 LOCK := --universal --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 --quiet
 
-.PHONY: help setup browser data run test test-postgres lint format report weekly bench audit lock clean
+.PHONY: help setup browser data run test test-postgres lint format docs pictures report weekly bench audit lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## the environment in .venv, with pinned and hashed dependencies
 
@@ -59,11 +59,24 @@ format: $(READY) ## rewrite the code in the project's format
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --fix --quiet .
 
+docs: $(READY) ## GLOSSARY.md and DATA_DICTIONARY.md, from the code
+	@$(BIN)/python -m dashboard.reference
+
+# As known on a fixed day and from what ships alone: the same code gives the same pictures.
+pictures: $(READY) browser ## the pictures that README shows, from the figures that ship
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	  export DATABASE_URL=sqlite:///$$folder/ev_market.sqlite SNAPSHOTS=$$folder/snapshots PUBLIC_URL=; \
+	  $(BIN)/python -m etl load; \
+	  $(BIN)/python -m dashboard.export market-share --query "market=DE&window=ttm&since=2019-01&as_of=2026-07-23" \
+	    --format svg --out pictures/market-share.svg; \
+	  $(BIN)/python -m dashboard.export price-gap --query "market=CN&as_of=2026-07-23" \
+	    --format svg --out pictures/price-gap.svg
+
 report: $(READY) browser data ## this week's sheets in reports/ (WEEK=2026-W27 for another)
 	@$(BIN)/python -m dashboard.report $(if $(WEEK),--week $(WEEK))
 
 # A download that fails, in whole or in part, is said on every sheet: the report is made and sent all the same.
-weekly: $(READY) browser ## the Monday job: fetch, report, send (see README)
+weekly: $(READY) browser ## the Monday job: fetch, report, send (see OPERATING.md)
 	@trap 'exit 130' INT TERM; stale=; \
 	  $(BIN)/python -m etl fetch || stale=--stale; \
 	  $(BIN)/python -m dashboard.report --send $$stale $(if $(WEEK),--week $(WEEK))

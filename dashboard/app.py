@@ -53,9 +53,7 @@ _INDEX = """<!DOCTYPE html>
 <link rel="preload" as="fetch" href="/_dash-layout" crossorigin>
 <link rel="preload" as="fetch" href="/_dash-dependencies" crossorigin>
 <link rel="preload" as="font" type="font/woff2" href="/assets/fonts/OpenSans-Regular.woff2" crossorigin>
-<link rel="preload" as="script" href="/_dash-component-suites/plotly/package_data/plotly.min.js">
-<link rel="preload" as="script" href="/_dash-component-suites/dash/dcc/async-graph.js">
-<link rel="preload" as="script" href="/_dash-component-suites/dash/dcc/async-dropdown.js">
+{%preloads%}
 {%css%}
 </head>
 <body>
@@ -66,6 +64,12 @@ _INDEX = """<!DOCTYPE html>
 {%renderer%}
 </body>
 </html>"""
+
+
+_OF_CHARTS = """<link rel="preload" as="script" href="/_dash-component-suites/plotly/package_data/plotly.min.js">
+<link rel="preload" as="script" href="/_dash-component-suites/dash/dcc/async-graph.js">
+<link rel="preload" as="script" href="/_dash-component-suites/dash/dcc/async-dropdown.js">"""
+"""The scripts that a page with charts needs, and a page without them never asks for."""
 
 
 class _App(Dash):
@@ -84,7 +88,8 @@ class _App(Dash):
         files = " ".join(f"/charts/{chart.slug}.csv" for chart in charts)
         needs = f"<noscript>The charts need JavaScript. Their data are at {files} (or .json, .png, .svg).</noscript>"
         index = super().interpolate_index(*args, **parts)  # type: ignore[no-untyped-call]
-        return str(index).replace("{%noscript%}", needs)
+        preloads = _OF_CHARTS if page and page.charts else ""
+        return str(index).replace("{%noscript%}", needs).replace("{%preloads%}", preloads)
 
 
 def create_app(

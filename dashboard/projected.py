@@ -299,6 +299,8 @@ def _alone(folder: Path) -> Iterator[None]:
             import fcntl
 
             fcntl.flock(lock, fcntl.LOCK_EX)
+            for left in folder.glob(".fsd-*.part"):  # by a maker that was killed: nobody else makes anything here now
+                left.unlink(missing_ok=True)
         yield
 
 

@@ -35,7 +35,7 @@ from sqlalchemy import (
 
 from db.health import Expected, Recorded, Stated, furthest
 from db.memory import remembered
-from db.queries import Citation, citations
+from db.queries import Citation, citations, rows_with
 from db.schema import RECORDS, evidence, maker_group, market, penetration, sales, series, snapshot, source
 from db.vocabulary import ALL, OPEN_END, Grain, Obtained, SnapshotStatus, States
 
@@ -138,6 +138,7 @@ def first_reads(connection: Connection, *, after: date, until: date) -> tuple[Fi
             .join(table, table.c.series_id == series.c.id)
             .where(tuple_(series.c.source_id, series.c.file).in_(list(days)), _stands(table, until))
             .group_by(series.c.source_id, series.c.file, series.c.market, series.c.basis)
+            .order_by(series.c.source_id, series.c.file, series.c.market, series.c.basis)
         )
         found += [
             FirstRead(slugs[of], table.name, market, str(basis), count, first, last, days[of, file])
@@ -149,6 +150,7 @@ def first_reads(connection: Connection, *, after: date, until: date) -> tuple[Fi
             select(table.c.source_id, table.c.file, func.count(), func.min(period), func.max(period))
             .where(tuple_(table.c.source_id, table.c.file).in_(list(days)), _stands(table, until))
             .group_by(table.c.source_id, table.c.file)
+            .order_by(table.c.source_id, table.c.file)
         )
         found += [
             FirstRead(slugs[of], table.name, "", "", count, first, last, days[of, file])
@@ -245,7 +247,11 @@ def _touched(
         theirs = select(series.c.id).where(tuple_(series.c.source_id, series.c.file).in_(files))
         wanted = (table.c.series_id.not_in(theirs),)
     opened, closed = _windows(table, after=after, until=until)
-    for query in (select(*told, earlier).where(opened, *wanted), select(*told, literal(None)).where(closed, *wanted)):
+    key = (table.c.series_id, table.c.period_start, table.c.known_to)
+    for query in (
+        select(*told, earlier).where(opened, *wanted).order_by(table.c.snapshot_id, *key),
+        select(*told, literal(None)).where(closed, *wanted).order_by(table.c.known_to, *key[:2]),
+    ):
         with connection.execute(query) as result:
             assert result.cursor is not None
             yield from ((table.name, *row) for row in result.cursor.fetchall())
@@ -268,16 +274,12 @@ def _windows(table: Table, *, after: Any, until: Any) -> tuple[ColumnElement[boo
 
 def _series(connection: Connection, ids: Any) -> Sequence[Any]:
     """The series of some claims, by id: their id and the words of `CELL`."""
-    wanted = np.unique(ids).tolist()
-    if not wanted:
-        return []
     query = (
         select(series.c.id, source.c.slug, *(series.c[name] for name in CELL[1:]))
         .join(source, source.c.id == series.c.source_id)
-        .where(series.c.id.in_(wanted))
         .order_by(series.c.id)
     )
-    return connection.execute(query).all()
+    return list(rows_with(connection, query, series.c.id, np.unique(ids).tolist()))
 
 
 def _numbers(days: Sequence[str | date], number: Any) -> Any:
@@ -368,6 +370,7 @@ def reach(
             select(*words, func.max(_newest(table, table.c.period_start, day)))
             .join_from(series, source, source.c.id == series.c.source_id)
             .group_by(*words)
+            .order_by(*words)
         )
         if files is not None:
             query = query.where(tuple_(source.c.slug, series.c.file).in_(sorted(files)))
@@ -423,6 +426,7 @@ def totals(connection: Connection, *, makers: Sequence[str], day: date) -> tuple
             series.c.model == ALL,
             or_(series.c.maker == ALL, and_(series.c.maker.in_(makers), series.c.market == "WORLD")),
         )
+        .order_by(series.c.id)
     )
     with connection.execute(query) as result:
         assert result.cursor is not None
@@ -492,8 +496,8 @@ def _recorded_months(connection: Connection, *, day: date) -> dict[str, list[Rec
 
 def cited(connection: Connection, evidence_ids: Collection[int]) -> dict[int, tuple[str, str]]:
     """What publishers cite for some claims: text and addresses (one a line), by the number of the evidence."""
-    query = select(evidence.c.id, evidence.c.text, evidence.c.urls).where(evidence.c.id.in_(sorted(evidence_ids)))
-    return {number: (text, urls) for number, text, urls in connection.execute(query).tuples()}
+    query = select(evidence.c.id, evidence.c.text, evidence.c.urls)
+    return {number: (text, urls) for number, text, urls in rows_with(connection, query, evidence.c.id, evidence_ids)}
 
 
 def sources_cited(connection: Connection, published: Mapping[str, date], *, as_of: date | None) -> tuple[Citation, ...]:

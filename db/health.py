@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Engine, and_, case, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, literal, select
 
 from db.memory import remembered
 from db.queries import next_due
@@ -373,21 +373,19 @@ def rejected_rows(
         for row in connection.execute(select(snapshot.c.id).where(snapshot.c.rows_rejected > 0))
         if row.id in set(standing.values())
     }
-    return _rejected(connection, sorted(with_any), limit=limit)
+    return _rejected(connection, snapshot.c.id.in_(sorted(with_any)), limit=limit)
 
 
 def refused_files(
     connection: Connection, *, as_of: date | None = None, limit: int | None = None
 ) -> tuple[RejectedRow, ...]:
     """The files that were refused, each with the reason, in the order in which they came; the first `limit`."""
-    query = select(snapshot.c.id).where(snapshot.c.status == SnapshotStatus.REFUSED)
-    if as_of is not None:
-        query = query.where(snapshot.c.known_on <= as_of)
-    return _rejected(connection, connection.execute(query).scalars().all(), limit=limit, as_of=as_of)
+    refused = and_(snapshot.c.status == SnapshotStatus.REFUSED, snapshot.c.known_on <= (as_of or OPEN_END))
+    return _rejected(connection, refused, limit=limit, as_of=as_of)
 
 
 def _rejected(
-    connection: Connection, snapshot_ids: Sequence[int], *, limit: int | None, as_of: date | None = None
+    connection: Connection, of: ColumnElement[bool], *, limit: int | None, as_of: date | None = None
 ) -> tuple[RejectedRow, ...]:
     later = snapshot.alias()
     replaced = (
@@ -414,7 +412,7 @@ def _rejected(
         )
         .join_from(rejection, snapshot, snapshot.c.id == rejection.c.snapshot_id)
         .join(source, source.c.id == snapshot.c.source_id)
-        .where(snapshot.c.id.in_(snapshot_ids))
+        .where(of)
         .order_by(source.c.id, snapshot.c.id, rejection.c.line, rejection.c.id)
         .limit(limit)
     )

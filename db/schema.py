@@ -10,10 +10,12 @@ no others, however much else is stored.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -31,6 +33,8 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateColumn
 
 from db.vocabulary import (
     OPEN_END,
@@ -77,6 +81,19 @@ def _word(kind: type[Word], name: str) -> Enum:
         values_callable=lambda words: [word.value for word in words],
         length=32,
     )
+
+
+@compiles(CreateColumn, "postgresql")
+def _by_code_point(create: CreateColumn, compiler: Any, **options: Any) -> str:
+    """On PostgreSQL texts are as on SQLite: of any length, and sorted byte by byte whatever the server's language."""
+    written: str = compiler.visit_create_column(create, **options)
+    if not isinstance(create.element.type, String):
+        return written
+    return re.sub(r"VARCHAR\(\d+\)", "TEXT", written) + ' COLLATE "C"'
+
+
+_COUNT: Final = Integer().with_variant(BigInteger(), "postgresql")
+"""A number that may be above 2 ** 31: SQLite's whole numbers are long enough as they are."""
 
 
 schema_version = Table("schema_version", metadata, Column("version", Integer, primary_key=True))
@@ -143,7 +160,7 @@ snapshot = Table(
     Column("origin_url", Text, nullable=False),
     Column("retrieved_at", DateTime, nullable=True, comment="UTC; empty where only the day is known"),
     Column("sha256", String(64), nullable=False),
-    Column("bytes", Integer, nullable=False),
+    Column("bytes", _COUNT, nullable=False),
     Column("obtained", _word(Obtained, "obtained"), nullable=False),
     Column("status", _word(SnapshotStatus, "status"), nullable=False),
     Column("rows_read", Integer, nullable=False),
@@ -228,7 +245,7 @@ sales = Table(
     Column("period_start", Date, primary_key=True),
     Column("known_to", Date, primary_key=True, comment="in the key: a cell has one open claim at the most"),
     *_claimed_at(),
-    Column("units", Integer, nullable=False, comment="cars"),
+    Column("units", _COUNT, nullable=False, comment="cars"),
     Column("evidence_id", ForeignKey("evidence.id"), nullable=False),
     CheckConstraint("known_from < known_to", name="known_for_at_least_a_day"),
     CheckConstraint("units >= 0", name="units_not_negative"),
@@ -337,8 +354,8 @@ list_price_count = _record(
     _about("model", ForeignKey("model.slug")),
     _about("currency", String(3)),
     _about("period_start", Date, "the month of first registration"),
-    _about("amount", Integer, "the official list price, tax included"),
-    values=(_said("cars", Integer, "how many cars first registered in the month have that list price"),),
+    _about("amount", _COUNT, "the official list price, tax included"),
+    values=(_said("cars", _COUNT, "how many cars first registered in the month have that list price"),),
     checks=(CheckConstraint("amount > 0 AND cars > 0", name="amount_and_cars_are_positive"),),
 )
 
@@ -530,7 +547,7 @@ cross_check_difference = Table(
     Column("maker", String(64), nullable=False),
     Column("period_start", Date, nullable=False),
     Column("grain", String(24), nullable=False),
-    Column("stated", Integer, nullable=False, comment="cars, as published"),
-    Column("computed", Integer, nullable=False, comment="cars, from other figures"),
+    Column("stated", _COUNT, nullable=False, comment="cars, as published"),
+    Column("computed", _COUNT, nullable=False, comment="cars, from other figures"),
     Column("note", Text, nullable=False),
 )

@@ -34,8 +34,8 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, OperationalError
 
 from db import records, schema
 from db.vocabulary import (
@@ -51,6 +51,9 @@ from db.vocabulary import (
 DEFAULT_URL = "sqlite:///ev_market.sqlite"
 BUSY_SECONDS = 60
 """How long a writer waits for another one before it gives up with a clear message."""
+
+CONNECT_SECONDS = 10
+"""How long a server that does not answer is waited for, where the URL's connect_timeout says nothing else."""
 
 _WRITER_LOCK = 0x65766D6B
 """The number of the advisory lock that serialises writers on PostgreSQL (the letters 'evmk')."""
@@ -68,6 +71,7 @@ class OutOfOrder(StoreError):
             f"{receipt.file}: known on {receipt.known_on}, but figures known on {loaded} are loaded already; "
             "the snapshot is kept, and 'python -m etl rebuild' puts it in its place"
         )
+        self.loaded = loaded
 
 
 @dataclass(frozen=True)
@@ -200,19 +204,22 @@ class Outcome:
 
 
 def open_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
-    """The engine for a database URL, with SQLite in WAL mode and its foreign keys enforced.
+    """The engine for a database URL: SQLite in WAL mode with its foreign keys enforced, or PostgreSQL.
 
-    Raises `StoreError` for a URL that is none and for an SQLite file whose folder does not exist.
+    Raises `StoreError` for a URL that is none, for another engine, for a driver that is not installed, and for an
+    SQLite file whose folder does not exist.
     """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise StoreError(f"'{url}' is no database URL; an example is {DEFAULT_URL}") from error
-    if parsed.get_backend_name() != "sqlite":
-        try:
-            return create_engine(parsed, pool_pre_ping=True)
-        except (ArgumentError, ImportError) as error:
-            raise StoreError(f"no driver for a {parsed.drivername} database is installed ({error})") from error
+    if parsed.get_backend_name() == "postgresql":
+        return _open_postgresql(parsed, busy_seconds)
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
+        raise StoreError(
+            f"figures are kept in SQLite or PostgreSQL, not in {parsed.drivername}; examples are {DEFAULT_URL} and "
+            "postgresql+psycopg://me@localhost/ev_market"
+        )
     if parsed.database and parsed.database != ":memory:":
         folder = Path(parsed.database).parent
         if not folder.is_dir():
@@ -241,31 +248,127 @@ def open_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
     return engine
 
 
+def _open_postgresql(url: URL, busy_seconds: float) -> Engine:
+    """A reader sees one state of the data throughout its transaction, a writer what the one before it left."""
+    patience = {} if "connect_timeout" in url.query else {"connect_timeout": CONNECT_SECONDS}
+    try:
+        engine = create_engine(
+            url,
+            pool_pre_ping=True,
+            isolation_level="REPEATABLE READ",
+            connect_args=patience,
+            execution_options={"busy_seconds": busy_seconds},
+        )
+    except (ArgumentError, ImportError) as error:
+        raise StoreError(
+            f"no driver for {url.drivername} is installed; write postgresql+psycopg://, and install the driver: "
+            "pip install 'psycopg[binary]'"
+        ) from error
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # Days are read as ISO writes them, however the server or the user's role would show them. And a market's rows
+        # are looked up by the index, as they are worth it on anything but a turning disk.
+        connection.execute("SET DateStyle TO ISO; SET extra_float_digits TO 1; SET random_page_cost TO 1.1")
+        connection.commit()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("writing"):
+            return
+        # A rebuild drops the tables and makes new ones. A reader that had begun before would find these empty: it
+        # begins when the rebuild is over, and the rebuild when the readers under way are. This takes no picture of
+        # the data yet, as any question would.
+        try:
+            connection.exec_driver_sql(f"LOCK TABLE {schema.data_state.name} IN ACCESS SHARE MODE")
+        except DatabaseError as error:
+            if _state(error) not in (_NO_TABLE, _NO_PERMISSION):
+                raise
+            connection.connection.rollback()
+
+    return engine
+
+
 @contextmanager
 def explained(engine: Engine) -> Iterator[None]:
     """Turn the driver's errors about the database as a whole into `StoreError` with the remedy."""
     try:
         yield
-    except OperationalError as error:
-        reason = str(error.orig).lower()
-        if "locked" in reason:
-            message = "another load is writing to the database and did not finish; wait for it and try again"
-        elif "readonly" in reason or "read-only" in reason:
-            message = "the database cannot be written; check the permissions of its file and folder"
-        elif "full" in reason:
-            message = "the disk is full; nothing of this snapshot was loaded; free some space and load again"
-        elif "unable to open" in reason:
-            message = "the database file cannot be opened; check its path and permissions"
-        else:
-            message = str(error.orig)
-        raise StoreError(f"{_place(engine)}: {message}") from error
     except DatabaseError as error:
-        reason = str(error.orig).lower()
-        if "not a database" in reason or "malformed" in reason:
-            raise StoreError(
-                f"{_place(engine)}: the file is damaged or no database; move it away and run 'python -m etl rebuild'"
-            ) from error
-        raise
+        message = _complaint(engine, error)
+        if message is None:
+            raise
+        raise StoreError(f"{_place(engine)}: {message}") from error
+
+
+def _complaint(engine: Engine, error: DatabaseError) -> str | None:
+    """What an error says of the database as a whole, with the remedy; None where it is about what was asked."""
+    said = str(error.orig)
+    if engine.dialect.name == "postgresql":
+        state = _state(error)
+        if state in _STATES:
+            return _STATES[state]
+        if state and state[:2] not in ("08", "28", "57"):
+            return None
+        line = " ".join(said.split())
+        remedy = next((remedy for words, remedy in _REFUSALS.items() if words in line), None)
+        return remedy or f"the server does not answer; see that it runs and that DATABASE_URL names it ({line})"
+    damaged = "the file is damaged or no database; move it away and run 'python -m etl rebuild'"
+    found = {"not a database": damaged, "malformed": damaged}
+    if isinstance(error, OperationalError):
+        found |= _FILE_TROUBLES
+    remedy = next((remedy for words, remedy in found.items() if words in said.lower()), None)
+    return remedy or (said if isinstance(error, OperationalError) else None)
+
+
+_LOCKED: Final = "another load is writing to the database and did not finish; wait for it and try again"
+_FULL: Final = "the disk is full; nothing of this snapshot was loaded; free some space and load again"
+_UNWRITABLE: Final = "the database cannot be written; check the permissions of its file and folder"
+
+_FILE_TROUBLES: Final = {
+    "locked": _LOCKED,
+    "readonly": _UNWRITABLE,
+    "read-only": _UNWRITABLE,
+    "full": _FULL,
+    "i/o error": "the disk is full or fails; free some space, or check the disk, and try again",
+    "unable to open": "the database file cannot be opened; check its path and permissions",
+}
+"""What SQLite says of its file, in part, and what to do about it."""
+
+_NO_TABLE, _NO_PERMISSION, _NO_DATABASE, _NO_LOGIN = "42P01", "42501", "3D000", "28P01"
+
+_MAY_NOT: Final = (
+    "this user may not do that; grant it the right to read or to write, or name another one in DATABASE_URL"
+)
+_NO_DATABASE_SAYS: Final = "there is no such database; make it with createdb, or name another one in DATABASE_URL"
+_NO_LOGIN_SAYS: Final = "the server does not let this user in; check user and password in DATABASE_URL"
+
+_STATES: Final = {
+    "55P03": "another load is writing to the database, or someone reads it without end; wait for it and try again",
+    "53100": _FULL,
+    "53300": "the server has no connection left; close some, or raise its max_connections",
+    "25006": "the server takes no changes; name the one that does in DATABASE_URL",
+    _NO_PERMISSION: _MAY_NOT,
+    _NO_TABLE: "a table is missing; run 'python -m etl rebuild'",
+    _NO_DATABASE: _NO_DATABASE_SAYS,
+    _NO_LOGIN: _NO_LOGIN_SAYS,
+}
+"""By PostgreSQL's code of an error: what to do about it."""
+
+_REFUSALS: Final = {
+    "authentication failed": _NO_LOGIN_SAYS,
+    "no password supplied": _NO_LOGIN_SAYS,
+    "no pg_hba.conf entry": _NO_LOGIN_SAYS,
+    'FATAL: role "': _NO_LOGIN_SAYS,
+    'FATAL: database "': _NO_DATABASE_SAYS,
+    "too many clients": "the server has no connection left; close some, or raise its max_connections",
+}
+"""What the server says, in part, to one whom it does not let in: these errors come without a code."""
+
+
+def _state(error: DatabaseError) -> str:
+    """PostgreSQL's code of an error; empty where there is none."""
+    return str(getattr(error.orig, "sqlstate", None) or "")
 
 
 def _place(engine: Engine) -> str:
@@ -279,12 +382,17 @@ def writing(engine: Engine) -> Iterator[Connection]:
     With its changes it commits a new identity of the data, so that nobody takes what was remembered of the earlier ones
     for these.
     """
+    options: dict[str, Any] = {"writing": True}
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "READ COMMITTED"  # after the wait it must see what the writer before it has left
     with (
         explained(engine),
-        engine.connect().execution_options(writing=True) as connection,
+        engine.connect().execution_options(**options) as connection,
         connection.begin(),
     ):
         if engine.dialect.name == "postgresql":
+            patience = max(1, int(1000 * engine.get_execution_options()["busy_seconds"]))  # 0 would be for ever
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {patience}")
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _WRITER_LOCK})
         yield connection
         if inspect(connection).has_table(schema.data_state.name):
@@ -366,6 +474,9 @@ def drop(connection: Connection) -> None:
     _check_ours(connection)
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+    elif inspect(connection).has_table(schema.data_state.name):
+        # First what every reader holds: whoever waits here for one under way keeps none of its tables from it.
+        connection.exec_driver_sql(f"LOCK TABLE {schema.data_state.name} IN ACCESS EXCLUSIVE MODE")
     found = MetaData()
     found.reflect(connection)
     found.drop_all(connection)
@@ -390,6 +501,39 @@ def latest_receipts(connection: Connection, source: str) -> dict[str, tuple[date
         .order_by(snapshot.c.known_on, snapshot.c.id)
     )
     return {file: (known_on, sha256) for file, known_on, sha256 in rows.tuples()}
+
+
+@dataclass(frozen=True)
+class Held:
+    """A snapshot that the database has, as far as that can be told of tables of any schema version."""
+
+    source: str
+    file: str
+    known_on: str
+    sha256: str
+    obtained: str
+
+
+_NEEDED: Final = {
+    "snapshot": {"id", "source_id", "file", "known_on", "sha256", "obtained", "status"},
+    "source": {"id", "slug"},
+}
+_SNAPSHOTS_HELD: Final = """
+SELECT source.slug, file, known_on, sha256, obtained FROM snapshot JOIN source ON source.id = source_id
+WHERE status <> 'refused' ORDER BY known_on, snapshot.id
+"""
+
+
+def snapshots_held(connection: Connection) -> list[Held]:
+    """The snapshots that the database has, oldest first, without refused ones; of another schema version's tables too.
+
+    None where the tables are missing, or so different that they cannot tell.
+    """
+    there = inspect(connection)
+    for name, columns in _NEEDED.items():
+        if not there.has_table(name) or not columns <= {column["name"] for column in there.get_columns(name)}:
+            return []
+    return [Held(*map(str, row)) for row in connection.execute(text(_SNAPSHOTS_HELD))]
 
 
 def has_claimed(connection: Connection, receipt: Receipt) -> bool:
@@ -1059,14 +1203,24 @@ def _insert_history(
 def _insert_facts(connection: Connection, fact: _Fact, rows: list[tuple[Any, ...]]) -> None:
     """Insert claims: series, period, known to, known from, snapshot, line, value, evidence.
 
-    By the driver itself and a hundred rows a statement: row by row through SQLAlchemy's parameter handling, a hundred
-    thousand rows take four times as long. Dates go as ISO text, which both engines take.
+    By the driver itself, on PostgreSQL by its bulk copy, on SQLite a hundred rows a statement: row by row through
+    SQLAlchemy's parameter handling, a hundred thousand rows take four times as long.
     """
     columns = ("series_id", "period_start", "known_to", "known_from", "snapshot_id", "line", fact.value, "evidence_id")
+    if connection.dialect.name == "postgresql":
+        driver: Any = connection.dialect.loaded_dbapi
+        cursor: Any = connection.connection.cursor()
+        statement = f"COPY {fact.table.name} ({', '.join(columns)}) FROM STDIN"
+        try:
+            with cursor, cursor.copy(statement) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except driver.Error as error:
+            raise DBAPIError.instance(statement, None, error, driver.Error, dialect=connection.dialect) from error
+        return
     days = {row[1] for row in rows} | {row[2] for row in rows} | {row[3] for row in rows}
     iso = {day: day.isoformat() for day in days}
-    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    one_row = f"({', '.join([mark] * len(columns))})"
+    one_row = f"({', '.join(['?'] * len(columns))})"
     for begin in range(0, len(rows), 100):
         chunk = rows[begin : begin + 100]
         values: list[Any] = []

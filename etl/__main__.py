@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, NoReturn, TextIO
+from typing import Annotated, Final, NoReturn, TextIO
 
 import pandas as pd
 import typer
@@ -21,9 +23,9 @@ from db.store import DEFAULT_URL, Outcome, Source, StoreError, open_engine
 from db.vocabulary import ALL, OTHER, Cadence, Obtained
 from etl import bundle as bundled
 from etl import harmonize, imports, pipeline, tidy
-from etl.claims import Claims
+from etl.claims import Claims, Refused, printable
 from etl.pipeline import DatedFile, Refusal
-from etl.snapshots import Failed, Fetched, Limits, Refused, Snapshot, SnapshotStore, Web
+from etl.snapshots import Failed, Fetched, Limits, Snapshot, SnapshotStore, Web
 from etl.snapshots import fetch as download
 from etl.sources import CONNECTORS, open_ev_charts
 
@@ -82,7 +84,7 @@ class _Tally:
     def __call__(self, told: Outcome | Refusal) -> None:
         if isinstance(told, Refusal):
             self.refusals.append(told)
-            _say(f"refused: {told.message}", stream=sys.stderr)
+            _say(f"refused: {printable(told.message)}", stream=sys.stderr)
             return
         self.outcomes.append(told)
         if self._progress:
@@ -106,8 +108,9 @@ class _Tally:
         self.outcomes.clear()
 
     def cross_check(self, engine: Engine) -> None:
-        """Hold the figures against one another where any are new; what differs is counted and shown by the app."""
-        if not any(not outcome.already for outcome in self.outcomes):
+        """Hold the figures against one another where any are new, or were when this was broken off; what differs is
+        counted and shown by the app."""
+        if all(outcome.already for outcome in self.outcomes) and pipeline.is_cross_checked(engine):
             return
         found = pipeline.cross_check(engine)
         differing = sum(len(check.differences) for check in found)
@@ -167,7 +170,7 @@ def load(
         _usage(f"--known-on {day} lies in the future")
 
     def work(engine: Engine, keep: SnapshotStore) -> None:
-        pipeline.create(engine)
+        pipeline.create(engine, keep=keep)
         with _Tally() as tally:
             if folder is None:
                 _load_at_hand(engine, source, keep=keep, tally=tally)
@@ -236,16 +239,16 @@ def fetch(
     limits = Limits(total_seconds=time_limit or (3600 if history else 600))
 
     def work(engine: Engine, keep: SnapshotStore) -> None:
-        pipeline.create(engine)
+        pipeline.create(engine, keep=keep)
         with _Tally() as tally, Web(now=_now, limits=limits, tell=tally.say) as web:
             if history:
                 _load_shipped(engine, _sources(source), keep=keep, tally=tally)
                 found = open_ev_charts.history(web=web, known=keep, today=today)
-                kept = pipeline.keep_history(_fetched(found), keep=keep, tell=tally)
+                kept = pipeline.keep_history(engine, _fetched(found), keep=keep, tell=tally)
                 if kept:
                     _say(f"kept {kept:,} past snapshots; putting them in their places")
                     tally.begin_anew()
-                    pipeline.rebuild(engine, keep=keep, imported=imports.kept(keep), tell=tally)
+                    pipeline.rebuild(engine, keep=keep, imported=imports.kept, tell=tally)
                 else:  # where an earlier run ended before its rebuild, this says so
                     _load_at_hand(engine, source, keep=keep, tally=tally)
                 tally.close("nothing new: every month of the history is kept already")
@@ -334,7 +337,7 @@ def import_file(
             warning="",
         )
         dated = DatedFile(described, file.name, content, Obtained.IMPORTED, known_on)
-        pipeline.create(engine)
+        pipeline.create(engine, keep=keep)
         with _Tally() as tally:
             pipeline.load_dated(engine, [dated], keep=lambda accepted: imports.keep(keep, accepted), tell=tally)
             tally.cross_check(engine)
@@ -358,7 +361,7 @@ def remove(
     def work(engine: Engine, keep: SnapshotStore) -> None:
         kept = imports.slugs(keep)
         if slug in kept:
-            pipeline.create(engine)
+            pipeline.create(engine, keep=keep)
         mine = sorted({*kept, *pipeline.imported(engine)})
         if slug not in mine:
             imported = f"imported are: {', '.join(mine)}" if mine else "nothing is imported"
@@ -378,6 +381,8 @@ def template() -> None:
 
 
 def _content(file: Path) -> bytes:
+    if not str(file).isprintable():
+        _fail(f"the name {file} holds a character that cannot be seen: rename the file")
     if not file.is_file():
         _fail(f"{file} is no file; name a CSV file in the format of etl/curated/README.md")
     return file.read_bytes()
@@ -413,12 +418,17 @@ def _summary(claims: Claims) -> str:
 
 
 @app.command()
-def rebuild(debug: DebugOption = False) -> None:
+def rebuild(
+    accept_removals: Annotated[
+        bool, typer.Option(help="Rebuild though the database has snapshots that are not kept any more.")
+    ] = False,
+    debug: DebugOption = False,
+) -> None:
     """Make the database anew, from empty, out of all kept snapshots."""
 
     def work(engine: Engine, keep: SnapshotStore) -> None:
         with _Tally() as tally:
-            pipeline.rebuild(engine, keep=keep, imported=imports.kept(keep), tell=tally)
+            pipeline.rebuild(engine, keep=keep, imported=imports.kept, accept_removals=accept_removals, tell=tally)
         tally.close("nothing to rebuild from: no snapshot is kept and none is bundled")
 
     _run(work, debug=debug)
@@ -485,17 +495,50 @@ def bundle(source: SourceOption = None, debug: DebugOption = False) -> None:
 
 def _run(work: Callable[[Engine, SnapshotStore], None], *, debug: bool) -> None:
     url = os.environ.get("DATABASE_URL") or DEFAULT_URL
+    was = signal.signal(signal.SIGTERM, _interrupted)
     try:
-        work(open_engine(url), SnapshotStore.beside(url))
-        sys.stdout.flush()
+        engine = open_engine(url)
+        try:
+            work(engine, SnapshotStore.beside(url))
+            sys.stdout.flush()
+        finally:
+            engine.dispose()
     except BrokenPipeError:
         _go_quiet(sys.stdout)
-    except (StoreError, Refused, OSError) as error:
+    except (StoreError, Refused) as error:
         if debug:
             raise
         _fail(str(error))
-    except KeyboardInterrupt:
-        _fail("interrupted; every snapshot that was reported is loaded whole, nothing else is")
+    except OSError as error:
+        if debug:
+            raise
+        if error.errno is None:
+            _fail(str(error))
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{error.strerror}; {_REMEDIES.get(error.errno, _PERMISSIONS)}")
+    except KeyboardInterrupt as by:
+        ended = signal.SIGTERM if isinstance(by, _Ended) else signal.SIGINT
+        _fail("interrupted; every snapshot that was reported is loaded whole, nothing else is", code=128 + ended)
+    finally:
+        signal.signal(signal.SIGTERM, was)
+
+
+_PERMISSIONS: Final = "check that it is there, and its permissions"
+_REMEDIES: Final = {
+    errno.ENOSPC: "free some space and try again; what was loaded before is as it was",
+    errno.EDQUOT: "free some space and try again; what was loaded before is as it was",
+    errno.EFBIG: "files may not become so large here: see 'ulimit -f'",
+    errno.EROFS: "the file system cannot be written to: mount it for writing, or name other places with "
+    "DATABASE_URL and SNAPSHOTS",
+}
+
+
+class _Ended(KeyboardInterrupt):
+    """Somebody asked the process to end, as a service manager does."""
+
+
+def _interrupted(*_: object) -> NoReturn:
+    raise _Ended
 
 
 def _say(line: str, *, stream: TextIO | None = None) -> None:
@@ -534,9 +577,9 @@ def _usage(message: str) -> NoReturn:
     raise typer.Exit(2)
 
 
-def _fail(message: str) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
-    raise typer.Exit(1)
+def _fail(message: str, *, code: int = 1) -> NoReturn:
+    print(f"error: {printable(message)}", file=sys.stderr)
+    raise typer.Exit(code)
 
 
 if __name__ == "__main__":

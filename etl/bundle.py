@@ -2,8 +2,8 @@
 
 One folder a source: `snapshots.csv` (the receipts), `rejections.csv`, `sales.csv.gz` and `penetration.csv.gz` (each
 claim once, with the days from and to which it stood), the same for each table of records, `evidence.csv.gz` (what the
-publisher cites), `groups.csv` and `names.csv`. `write` makes it from a database, `read` gives back what each file has
-claimed over time.
+publisher cites), `groups.csv` and `names.csv`, and `SHA256SUMS` of all of these. `write` makes it from a database,
+`read` gives back what each file has claimed over time.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import gzip
 import io
 from collections.abc import Iterator, Sequence
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -22,9 +23,12 @@ from db.records import Rows
 from db.schema import RECORDS
 from db.store import SALES_FIELDS, SERIES_KEY, FileHistory, Receipt, StoreError
 from db.vocabulary import Obtained
-from etl.claims import cited_remark, cited_urls
+from etl.claims import Refused, cited_remark, cited_urls
 
 FOLDER = Path(__file__).parent / "bundled"
+
+SUMS: Final = "SHA256SUMS"
+"""The file in each source's folder that says what the others are known by."""
 
 
 def write(engine: Engine, source: str, *, folder: Path = FOLDER) -> int:
@@ -59,7 +63,37 @@ def write(engine: Engine, source: str, *, folder: Path = FOLDER) -> int:
             content = gzip.compress(content, compresslevel=9, mtime=0)
         (target / name).write_bytes(content)
         size += len(content)
+    seal(target)
     return size
+
+
+def seal(folder: Path) -> None:
+    """Write what each table of a source's folder is known by, as `sha256sum` does."""
+    lines = [f"{_checksum(path)}  {path.name}\n" for path in sorted(folder.iterdir()) if ".csv" in path.suffixes]
+    (folder / SUMS).write_text("".join(lines), encoding="ascii")
+
+
+def _check(folder: Path) -> None:
+    """Raise `Refused` for a folder of which a table is missing or not as it was made."""
+    try:
+        sums = dict(line.split("  ")[::-1] for line in (folder / SUMS).read_text(encoding="ascii").splitlines())
+        wrong = [name for name, told in sums.items() if _checksum(folder / Path(name).name) != told]
+        wrong += sorted({path.name for path in folder.glob("*.csv*")} - sums.keys())
+    except (OSError, ValueError) as error:
+        wrong = [f"{SUMS} ({error})"]
+    if wrong:
+        raise Refused(
+            file=str(folder / wrong[0]),
+            line=0,
+            problem="is damaged, missing or was edited: it is not what it was made as",
+            remedy="restore it as the project ships it (git checkout etl/bundled)",
+        )
+
+
+def _checksum(path: Path) -> str:
+    content = path.read_bytes()
+    # A checkout may have turned the line ends of texts.
+    return sha256(content if path.suffix == ".gz" else content.replace(b"\r\n", b"\n")).hexdigest()
 
 
 def sources(folder: Path = FOLDER) -> list[str]:
@@ -68,7 +102,8 @@ def sources(folder: Path = FOLDER) -> list[str]:
 
 
 def receipts(source: str, *, folder: Path = FOLDER) -> dict[str, list[Receipt]]:
-    """The receipts of a source's bundled snapshots, oldest first, by file."""
+    """The receipts of a source's bundled snapshots, oldest first, by file; `Refused` where the folder is damaged."""
+    _check(folder / source)
     found: dict[str, list[Receipt]] = {}
     for row in _table(folder / source / "snapshots.csv").sort_values(["file", "known_on"]).to_dict("records"):
         receipt = Receipt(
@@ -86,8 +121,9 @@ def receipts(source: str, *, folder: Path = FOLDER) -> dict[str, list[Receipt]]:
 
 
 def read(source: str, *, folder: Path = FOLDER) -> Iterator[FileHistory]:
-    """What each of a source's files has claimed over time, file by file."""
+    """What each of a source's files has claimed over time, file by file; `Refused` where the folder is damaged."""
     target = folder / source
+    _check(target)
     texts = _table(target / "evidence.csv.gz")["text"].tolist()
     names = list(_table(target / "names.csv").itertuples(index=False))
     makers = {slug: name for kind, slug, _, name in names if kind == "maker"}

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from db.store import Contents
-from etl.snapshots import Refused
+from etl.claims import Refused
 
 _GRAIN_MONTHS = {"month": 1, "quarter": 3, "year": 12}
 

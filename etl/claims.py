@@ -34,14 +34,54 @@ GROUP_COLUMNS: Final = ("maker", "group", "valid_from", "valid_to", "line")
 publisher's spelling. Where a publisher gives no days they are `vocabulary.BEGINNING` and `vocabulary.OPEN_END`."""
 
 
+MOST_CARS: Final = 100_000_000
+"""More are not made in a year in all the world: a larger number is a slip, whatever it is said to count."""
+
+
+class Refused(Exception):
+    """A file that cannot be read as what it claims to be: nothing of it is loaded.
+
+    The text is one line that names the file, the line (0 for the whole file), what is wrong there and what to do about
+    it. What it quotes of the file is as `printable` gives it.
+    """
+
+    def __init__(self, *, file: str, line: int, problem: str, remedy: str, value: str = "") -> None:
+        place = f"{file} line {line}" if line else file
+        super().__init__(printable(f"{place}: {problem}; {remedy}"))
+        self.file, self.line, self.remedy = file, line, remedy
+        self.problem, self.value = printable(problem), _storable(value)
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def printable(text: str) -> str:
+    """What a file holds, for a message: on one line, and without what cannot be seen.
+
+    >>> printable("a\\nb\\x1b[31m\\ud800")
+    'a b\ufffd[31m\ufffd'
+    """
+    if text.isprintable():
+        return text
+    one_line = " ".join(text.split())
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in one_line)
+
+
 @dataclass(frozen=True)
 class RejectedRow:
-    """One row that cannot be read: its line in the file, the column at fault, the value there, and the reason."""
+    """One row that cannot be read: its line in the file, the column at fault, the value there, and the reason.
+
+    What no database stores (NUL, halves of surrogates) is replaced in the value.
+    """
 
     line: int
     column: str
     value: str
     reason: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", _storable(self.value))
 
 
 def _no_rows(columns: tuple[str, ...]) -> Callable[[], pd.DataFrame]:

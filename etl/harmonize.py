@@ -7,22 +7,21 @@ would silently raise every other maker's share.
 
 from __future__ import annotations
 
-import csv
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from db import records
 from db.store import SALES_FIELDS, SERIES_KEY, Contents
-from db.vocabulary import ALL, OTHER, DatePrecision
-from etl.claims import Claims, cited_remark, cited_urls
+from db.vocabulary import ALL, OTHER, DatePrecision, MarketKind
+from etl import csv_file
+from etl.claims import Claims, Refused, cited_remark, cited_urls
 
 
 @dataclass(frozen=True)
@@ -37,26 +36,87 @@ class Reference:
     events: tuple[dict[str, Any], ...]
 
 
+LONGEST_ID: Final = 64
+"""The most letters that the id of a maker or group has; that of a model has twice as many."""
+
+REFERENCE: Final = Path(__file__).parent / "reference"
+"""Where the reference files are."""
+
+
 @cache
 def reference() -> Reference:
-    """The reference files that ship with the project."""
+    """The reference files that ship with the project; `Refused` as of `read_reference`."""
+    return read_reference(REFERENCE)
+
+
+def read_reference(folder: Path) -> Reference:
+    """`markets.csv`, `makers.csv` and `market_events.csv` of a folder.
+
+    Raises `Refused` with the line for a file that is not there, other columns, a row that is cut, something named
+    twice, an id that its name does not give, and an event of no day, word or market.
+    """
+    kinds = {kind.value for kind in MarketKind}
+    markets: dict[str, dict[str, str]] = {}
+    names: set[str] = set()
+    for line, row in _rows(folder / "markets.csv", ("code", "name", "adjective", "kind")):
+        if not re.fullmatch("[A-Z]{2,12}", row["code"]) or row["code"] in markets:
+            raise _wrong("markets.csv", line, "code", row, "is no code such as DE, or is there twice")
+        if row["name"] in names or not row["name"] or not row["adjective"]:
+            raise _wrong("markets.csv", line, "name", row, "is empty, without an adjective or there twice")
+        if row["kind"] not in kinds:
+            raise _wrong("markets.csv", line, "kind", row, f"is none of {', '.join(sorted(kinds))}")
+        markets[row["code"]] = row
+        names.add(row["name"])
+    makers: dict[str, str] = {}
+    for line, row in _rows(folder / "makers.csv", ("slug", "name")):
+        if row["slug"] in makers or not row["name"] or row["slug"] != slug(row["slug"]) or not row["slug"]:
+            raise _wrong("makers.csv", line, "slug", row, "is no id of small letters, without a name or there twice")
+        makers[row["slug"]] = row["name"]
+    events = _rows(
+        folder / "market_events.csv", ("date", "date_precision", "market", "kind", "maker", "text", "source_url")
+    )
     return Reference(
-        markets=tuple(_rows("markets.csv")),
-        makers={row["slug"]: row["name"] for row in _rows("makers.csv")},
-        events=tuple(_event(row) for row in _rows("market_events.csv")),
+        markets=tuple(markets.values()), makers=makers, events=tuple(_event(*event, markets) for event in events)
     )
 
 
-def _event(row: dict[str, str]) -> dict[str, Any]:
+def _event(line: int, row: dict[str, str], markets: Collection[str]) -> dict[str, Any]:
+    column = "date"
+    try:
+        day = csv_file.day(row["date"])
+        column = "date_precision"
+        precision = DatePrecision(row["date_precision"])
+    except ValueError as error:
+        raise _wrong("market_events.csv", line, column, row, str(error)) from error
+    if row["market"] not in markets:
+        raise _wrong("market_events.csv", line, "market", row, "is no market of markets.csv")
+    if not row["kind"] or len(row["kind"]) > 24 or not row["text"]:
+        raise _wrong("market_events.csv", line, "kind", row, "is empty, too long or without a text")
     return {
-        "date": date.fromisoformat(row["date"]),
-        "date_precision": DatePrecision(row["date_precision"]),
+        "date": day,
+        "date_precision": precision,
         "market": row["market"],
         "kind": row["kind"],
         "maker": row["maker"] or ALL,
         "text": row["text"],
         "url": row["source_url"],
     }
+
+
+def _rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Refused(
+            file=str(path), line=0, problem=f"cannot be read ({error.strerror})", remedy="restore it"
+        ) from error
+    return csv_file.table(content, file=path.name, columns=columns)
+
+
+def _wrong(file: str, line: int, column: str, row: dict[str, str], problem: str) -> Refused:
+    return Refused(
+        file=file, line=line, problem=f"column {column}: '{row[column][:60]}' {problem}", remedy="mend that row"
+    )
 
 
 @cache
@@ -80,15 +140,21 @@ def harmonize(claims: Claims, known: Reference) -> Contents:
     names = _Names(known=known, makers={}, models={})
     sales = _rows_of(claims.sales, SALES_FIELDS, names)
     penetration = _rows_of(claims.penetration, _PENETRATION_FIELDS, names)
-    groups = []
+    groups: dict[tuple[object, ...], tuple[Any, ...]] = {}
     for maker, group, valid_from, valid_to, line, *published in claims.groups.itertuples(index=False, name=None):
-        groups.append((names.ids(maker, ALL)[0], slug(group), group, valid_from, valid_to, line, *published))
+        maker_id, group_id = names.ids(maker, ALL)[0], slug(group)
+        if not 0 < len(group_id) <= LONGEST_ID:
+            raise ValueError(f"line {line}: '{group}' gives no id for a group")
+        row = (maker_id, group_id, group, valid_from, valid_to, line, *published)
+        first = groups.setdefault((maker_id, valid_from), row)
+        if first is not row:
+            raise ValueError(f"line {line}: '{maker}' is in a group from that day on by line {first[5]} already")
     told = {name: _records_of(name, frame, names) for name, frame in claims.records.items()}
     evidence = {row[_EVIDENCE] for row in [*sales, *penetration]}
     return Contents(
         sales=sales,
         penetration=penetration,
-        groups=groups,
+        groups=list(groups.values()),
         records=told,
         makers=names.makers,
         models=names.models,
@@ -153,13 +219,13 @@ class _Names:
         if maker in (ALL, OTHER):
             return maker, ALL
         maker_id = slug(maker)
-        if maker_id in ("", ALL, OTHER):
+        if maker_id in ("", ALL, OTHER) or len(maker_id) > LONGEST_ID:
             raise ValueError(f"'{maker}' gives no id for a maker")
         self.makers[maker_id] = self.known.makers.get(maker_id, maker)
         if model in (ALL, OTHER):
             return maker_id, model
         model_id = f"{maker_id}-{slug(model)}"
-        if model_id == f"{maker_id}-":
+        if model_id == f"{maker_id}-" or len(model_id) > 2 * LONGEST_ID:
             raise ValueError(f"'{maker}|{model}' gives no id for a model")
         self.models.setdefault(model_id, (maker_id, model))
         return maker_id, model_id
@@ -175,8 +241,3 @@ def _check_one_claim_a_cell(rows: list[tuple[Any, ...]], spelled: list[tuple[str
                 f"line {row[line]}: '{'|'.join(spelled[number])}' is the same as '{'|'.join(spelled[first])}' "
                 f"in line {rows[first][line]}"
             )
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    with (Path(__file__).parent / "reference" / name).open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))

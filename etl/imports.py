@@ -16,9 +16,9 @@ from pathlib import Path
 
 from db.store import Source
 from db.vocabulary import ALL, OTHER, Cadence, Obtained, States
-from etl.claims import Claims
+from etl.claims import Claims, Refused
 from etl.pipeline import DatedFile
-from etl.snapshots import Refused, SnapshotStore, write_whole
+from etl.snapshots import SnapshotStore, write_whole
 
 _RECORD = ["market", "basis", "powertrain", "vehicle_scope", "grain", "period_start"]
 
@@ -99,8 +99,12 @@ def _read(path: Path) -> DatedFile:
         if hashlib.sha256(content).hexdigest() not in described["figures"]:
             raise ValueError(f"the checksum of {described['figures']} differs: it was changed since")
         known_on = date.fromisoformat(described["known_on"])
+        told = {name: type(value) for name, value in asdict(source).items() if name not in ("states", "cadence")}
+        wanted = {name: int if name in ("lag_days", "precedence") else str for name in told}
+        if told != wanted or source.slug != path.stem or not isinstance(described["file"], str):
+            raise ValueError("a name or number in it was changed")
         return DatedFile(source, described["file"], content, Obtained.IMPORTED, known_on)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Refused(
             file=str(path),
             line=0,

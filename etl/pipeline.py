@@ -14,13 +14,13 @@ from datetime import date, datetime
 from itertools import chain
 from pathlib import Path
 
-from db import Connection, Engine, queries, store
-from db.store import Contents, CrossCheck, FileHistory, Outcome, OutOfOrder, Receipt, Source
+from db import Connection, Engine, health, queries, store
+from db.store import Contents, CrossCheck, FileHistory, Outcome, OutOfOrder, Receipt, Source, StoreError
 from db.vocabulary import BEGINNING, OPEN_END, Cadence, Obtained
 from etl import bundle, checks, cross_checks, tidy
-from etl.claims import Claims
+from etl.claims import Claims, Refused
 from etl.harmonize import harmonize, reference
-from etl.snapshots import Refused, Snapshot, SnapshotStore
+from etl.snapshots import Snapshot, SnapshotStore
 from etl.sources import CONNECTORS, Connector, maker_groups
 from etl.sources.curated import CURATED, CURATED_RECORDS, parse_records
 from etl.sources.curated import parse as parse_curated
@@ -46,9 +46,14 @@ def connector(slug: str) -> Connector:
     raise KeyError(f"there is no source '{slug}'; the sources are: {known}")
 
 
-def create(engine: Engine) -> None:
-    """Create the tables where there are none; `StoreError` for another schema version."""
+def create(engine: Engine, *, keep: SnapshotStore | None = None) -> None:
+    """Create the tables where there are none; `StoreError` for another schema version.
+
+    What a killed writer left unfinished in the folder of kept snapshots is cleared away.
+    """
     with store.writing(engine) as connection:
+        if keep:
+            keep.clear_unfinished()
         store.create(connection, markets=reference().markets, events=reference().events)
 
 
@@ -115,6 +120,12 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
+def _forget_cross_checks(connection: Connection, *outcomes: Outcome | Refusal) -> None:
+    """With new figures the results of before are of others, and whoever is killed here has not made new ones."""
+    if any(isinstance(outcome, Outcome) and not outcome.already for outcome in outcomes):
+        store.save_cross_checks(connection, ())
+
+
 @_collector_paused()
 def load(
     engine: Engine,
@@ -133,6 +144,7 @@ def load(
             continue
         with store.writing(engine) as connection:
             outcome = _load_one(connection, snapshot, keep=keep)
+            _forget_cross_checks(connection, outcome)
         tell(outcome)
 
 
@@ -152,12 +164,17 @@ def load_bundled(
             store.save_source(connection, source)
             if keep:  # before the figures, so that a rebuild after a crash has them too
                 keep.mark("bundled")
-            receipts = [receipt for of_file in bundle.receipts(slug, folder=folder).values() for receipt in of_file]
+            try:
+                receipts = [receipt for of_file in bundle.receipts(slug, folder=folder).values() for receipt in of_file]
+            except Refused as damaged:
+                tell(Refusal(slug, str(damaged)))
+                continue
             if all(_seen(connection, receipt) for receipt in receipts):
                 continue
         for history in bundle.read(slug, folder=folder):
             with store.writing(engine) as connection:
                 outcomes = _load_history(connection, source=source, history=history)
+                _forget_cross_checks(connection, *outcomes)
             for outcome in outcomes:
                 tell(outcome)
 
@@ -203,6 +220,7 @@ def load_dated(
     for file in files:
         with store.writing(engine) as connection:
             outcome = _load_dated(connection, file)
+            _forget_cross_checks(connection, outcome)
             if keep and isinstance(outcome, Outcome):
                 keep(file)  # before the figures are seen, so that a rebuild after a crash has them too
         tell(outcome)
@@ -256,7 +274,11 @@ def _load_dated(connection: Connection, file: DatedFile) -> Outcome | Refusal:
         told = chain(contents.sales, contents.penetration, contents.groups, *contents.records.values())
         published = [row[-1] for row in told]
         receipt = replace(receipt, known_on=max(published))
-    return store.load_dated(connection, source=file.source, receipt=receipt, contents=contents)
+    try:
+        with connection.begin_nested():  # what stands is not taken away for a file that is refused after all
+            return store.load_dated(connection, source=file.source, receipt=receipt, contents=contents)
+    except ValueError as refused:
+        return Refusal(file.file, f"{file.file} {refused}; keep one of them, or give a later one its own published_on")
 
 
 def imported(engine: Engine) -> list[str]:
@@ -276,6 +298,12 @@ def remove_import(engine: Engine, slug: str) -> int:
     return removed
 
 
+def is_cross_checked(engine: Engine) -> bool:
+    """Whether the results of the rules across figures are of the figures that stand now."""
+    with engine.connect() as connection:
+        return bool(health.cross_checks(connection))
+
+
 def cross_check(engine: Engine) -> list[CrossCheck]:
     """Hold the figures that stand now against one another, and remember what differs; the results."""
     with store.writing(engine) as connection:
@@ -289,18 +317,33 @@ def rebuild(
     engine: Engine,
     *,
     keep: SnapshotStore,
-    imported: Iterable[DatedFile] = (),
+    imported: Callable[[SnapshotStore], Iterable[DatedFile]] = lambda _: (),
+    accept_removals: bool = False,
     tell: Tell,
     folder: Path = bundle.FOLDER,
 ) -> None:
     """From empty, every kept snapshot, in one transaction: a reader sees the old state or the new.
 
-    Each file's snapshots are loaded in order of time; files do not depend on one another.
+    Each file's snapshots are loaded in order of time; files do not depend on one another. `imported` reads what
+    analysts have imported from among what is kept.
+
+    Raises `StoreError` where the database has snapshots that are not kept, unless the user accepts that they are lost.
     """
-    kept: dict[tuple[str, str], list[Snapshot]] = {}
-    for snapshot in keep.kept():
-        kept.setdefault((snapshot.source, snapshot.file), []).append(snapshot)
-    with store.writing(engine) as connection:
+    with store.writing(engine) as connection:  # what is kept is read within: nobody adds to it any more
+        keep.clear_unfinished()
+        kept: dict[tuple[str, str], list[Snapshot]] = {}
+        for snapshot in keep.kept():
+            _check_known(snapshot)
+            kept.setdefault((snapshot.source, snapshot.file), []).append(snapshot)
+        own = list(imported(keep))
+        if not accept_removals:
+            shipped = [
+                receipt
+                for slug in (bundle.sources(folder) if keep.holds("bundled") else [])
+                for receipt in chain(*bundle.receipts(slug, folder=folder).values())
+            ]
+            held = [*(snapshot.receipt for snapshot in chain(*kept.values())), *shipped]
+            _check_none_is_lost(connection, held, imported={file.source.slug for file in own}, keep=keep)
         store.drop(connection)
         store.create(connection, markets=reference().markets, events=reference().events)
         for slug in bundle.sources(folder) if keep.holds("bundled") else []:
@@ -329,12 +372,47 @@ def rebuild(
         for snapshots in kept.values():
             for snapshot in snapshots:
                 tell(_load_one(connection, snapshot, keep=None))
-        for dated in [*(curated() if keep.holds("curated") else ()), *imported]:
+        for dated in [*(curated() if keep.holds("curated") else ()), *own]:
             tell(_load_dated(connection, dated))
         store.save_cross_checks(connection, cross_checks.run(queries.standing_claims(connection)))
 
 
-def keep_history(snapshots: Iterable[Snapshot | Refusal], *, keep: SnapshotStore, tell: Tell) -> int:
+def _check_known(snapshot: Snapshot) -> None:
+    if all(snapshot.source != known.SOURCE.slug for known in CONNECTORS):
+        raise Refused(
+            file=snapshot.file,
+            line=0,
+            problem=f"is kept as a snapshot of {snapshot.source}, which is no source of this program",
+            remedy=f"update the program, or move the folder {snapshot.source} out of the kept snapshots",
+        )
+
+
+def _check_none_is_lost(
+    connection: Connection, held: Iterable[Receipt], *, imported: set[str], keep: SnapshotStore
+) -> None:
+    """Raise `StoreError` where the database has snapshots that could not be loaded again.
+
+    The day does not count: content that was seen again on a later day may have been told by that day until now.
+    """
+    contents = {(receipt.source, receipt.file, receipt.sha256) for receipt in held}
+    lost = [
+        snapshot
+        for snapshot in store.snapshots_held(connection)
+        if (snapshot.source, snapshot.file, snapshot.sha256) not in contents
+        and snapshot.source not in imported
+        and snapshot.obtained not in (Obtained.BUNDLED, Obtained.CURATED)
+    ]
+    if lost:
+        first = f"{lost[0].source} {lost[0].file} of {lost[0].known_on}"
+        others = f" and {len(lost) - 1:,} more" if len(lost) > 1 else ""
+        raise StoreError(
+            f"{keep.folder.absolute()} does not hold all that the database has read: {first}{others} would be lost; "
+            "name the folder of the kept snapshots in SNAPSHOTS, or give these up with "
+            "'python -m etl rebuild --accept-removals'"
+        )
+
+
+def keep_history(engine: Engine, snapshots: Iterable[Snapshot | Refusal], *, keep: SnapshotStore, tell: Tell) -> int:
     """Keep past vintages that can be read, for a rebuild to put in their place; how many are kept now and were not.
 
     One that says what the file said then by what is kept already is nothing new.
@@ -355,7 +433,8 @@ def keep_history(snapshots: Iterable[Snapshot | Refusal], *, keep: SnapshotStore
         except Refused as refused:
             tell(Refusal(snapshot.file, f"as of {snapshot.known_on}: {refused}"))
             continue
-        keep.keep(replace(snapshot, removals_accepted=True))  # history is what it was
+        with store.writing(engine):  # nobody else writes there then
+            keep.keep(replace(snapshot, removals_accepted=True))  # history is what it was
         kept += 1
     return kept
 
@@ -415,7 +494,14 @@ def _load_one(connection: Connection, snapshot: Snapshot, *, keep: SnapshotStore
     except OutOfOrder as late:
         if keep:
             keep.keep(snapshot)
-        return Refusal(snapshot.file, str(late))
+        ahead = ""
+        if snapshot.retrieved_at and late.loaded > snapshot.retrieved_at.date():
+            ahead = (
+                f" (if the clock was wrong when those came, since {late.loaded} is yet to come, "
+                f"remove {snapshot.source}/{late.loaded} from the kept snapshots first, and rebuild with "
+                "--accept-removals)"
+            )
+        return Refusal(snapshot.file, str(late) + ahead)
     if keep:
         keep.keep(snapshot)
     return outcome

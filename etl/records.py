@@ -7,7 +7,7 @@ the reason; the caller refuses the whole file then, since a file is reviewed as 
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, Final
@@ -17,10 +17,10 @@ import pandas as pd
 from db import records
 from db.records import Field
 from db.vocabulary import Word
-from etl.claims import Claims, RejectedRow
+from etl.claims import Claims, Refused, RejectedRow
+from etl.csv_file import csv_rows, csv_text
 from etl.harmonize import reference
-from etl.snapshots import Refused
-from etl.tidy import address_cell, csv_rows, csv_text, day_cell, printable_cell
+from etl.tidy import address_cell, day_cell, printable_cell
 
 FORMAT: Final = "etl/curated/README.md"
 """Where the format is described."""
@@ -103,7 +103,7 @@ def read(
         row = dict(_values(told, fields, line=line, problems=problems))
         row |= _of_file(told, line=line, known_on=known_on, problems=problems, address_optional=address_optional)
         if not problems:
-            wrong = next((found for rule in rules if (found := rule(row))), None)
+            wrong = next((found for rule in (*rules, _not_below_zero) if (found := rule(row))), None)
             if wrong:
                 problems.append(RejectedRow(line, wrong[0], told.get(wrong[0], ""), wrong[1]))
         rejected += problems[:1]
@@ -150,13 +150,23 @@ def _value(of: Field, text: str) -> Any:
         raise ValueError("is empty")
     if of.kind is date:
         return day_cell(date.max)(text)
-    try:
-        number = int(text) if of.kind is int else float(text)
-    except ValueError:
-        raise ValueError("is no plain number such as 1234.5") from None
-    if not math.isfinite(number):
+    if of.kind is int:
+        if not _WHOLE.fullmatch(text):
+            raise ValueError("is no plain whole number such as 1234")
+        return int(text)
+    if not _NUMBER.fullmatch(text):
         raise ValueError("is no plain number such as 1234.5")
-    return number
+    return float(text)
+
+
+_WHOLE = re.compile("-?[0-9]{1,9}")
+_NUMBER = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+
+
+def _not_below_zero(row: dict[str, Any]) -> tuple[str, str] | None:
+    """Nothing that is claimed in these files can be."""
+    below = (name for name, value in row.items() if isinstance(value, int | float) and value < 0)
+    return next(((name, "is below zero") for name in below), None)
 
 
 def _of_file(

@@ -28,24 +28,13 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 
 from db.store import Receipt
 from db.vocabulary import Obtained
+from etl.claims import Refused
 
 SHIPPED: Final = ("bundled", "curated")
 """What ships with the project. A file of that name in the folder of kept snapshots says that it is in this history."""
 
 USER_AGENT: Final = "ev-market/0.1.0 (open tool for following the electric-car market)"
 """How the project introduces itself to publishers."""
-
-
-class Refused(Exception):
-    """A file that cannot be read as what it claims to be: nothing of it is loaded.
-
-    The text names the file, the line (0 for the whole file), what is wrong there and what to do about it.
-    """
-
-    def __init__(self, *, file: str, line: int, problem: str, remedy: str, value: str = "") -> None:
-        place = f"{file} line {line}" if line else file
-        super().__init__(f"{place}: {problem}; {remedy}")
-        self.file, self.line, self.problem, self.remedy, self.value = file, line, problem, remedy, value
 
 
 @dataclass(frozen=True)
@@ -141,6 +130,12 @@ def _age(receipt: Receipt) -> tuple[date, str, str]:
     return receipt.known_on, receipt.retrieved_at.isoformat() if receipt.retrieved_at else "", receipt.file
 
 
+def _place(receipt: Receipt) -> tuple[str, str, str]:
+    """Where a receipt lies: the folders of its source and day, and its own name."""
+    name = f"{receipt.file.replace('/', '--')}.{receipt.sha256[:12]}.json"
+    return receipt.source, receipt.known_on.isoformat(), name
+
+
 @dataclass(frozen=True)
 class _Kept:
     """A kept receipt as it is written: `path`, and what it says beside what identifies the file."""
@@ -153,7 +148,7 @@ class _Kept:
 
 @dataclass(frozen=True)
 class SnapshotStore:
-    """The folder of kept snapshots.
+    """The folder of kept snapshots. It is written to by whoever writes to the database, one at a time.
 
     Each load of a file leaves a receipt, `<source>/<known_on>/<file>.<first of sha256>.json`, also where the content is
     the same as before: that it was seen again is part of the history. The bytes are kept once, in
@@ -177,8 +172,7 @@ class SnapshotStore:
         content = self.folder / snapshot.source / "content" / f"{receipt.sha256}.gz"
         if not content.exists():
             write_whole(content, gzip.compress(snapshot.content, compresslevel=6, mtime=0))
-        name = f"{snapshot.file.replace('/', '--')}.{receipt.sha256[:12]}.json"
-        path = self.folder / snapshot.source / snapshot.known_on.isoformat() / name
+        path = self.folder.joinpath(*_place(receipt))
         if not path.exists():
             fields = {
                 "source": receipt.source,
@@ -198,6 +192,11 @@ class SnapshotStore:
         """Remember that figures which ship with the project (one of `SHIPPED`) belong to this history."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / shipped).touch()
+
+    def clear_unfinished(self) -> None:
+        """Remove what a writer that was killed left half written. Nobody else may write here meanwhile."""
+        for path in self.folder.rglob(f"*{_UNFINISHED}"):
+            path.unlink(missing_ok=True)
 
     def holds(self, shipped: str) -> bool:
         """Whether figures which ship with the project belong to this history: all do where there is none yet."""
@@ -231,14 +230,15 @@ class SnapshotStore:
     def _snapshot(self, kept: _Kept) -> Snapshot:
         receipt = kept.receipt
         packed = self.folder / receipt.source / "content" / f"{receipt.sha256}.gz"
+        problem = "is not what its receipt says (its checksum differs)"
         try:
-            content = gzip.decompress(packed.read_bytes())
+            with gzip.open(packed) as stream:
+                # Never more than was packed, whatever stands there now.
+                content = stream.read(receipt.bytes + 1)
         except (OSError, EOFError, zlib.error) as error:
             content = b""
             problem = f"cannot be unpacked ({error})"
-        else:
-            problem = "is not what its receipt says (its checksum differs)"
-        if hashlib.sha256(content).hexdigest() != receipt.sha256:
+        if hashlib.sha256(content).hexdigest() != receipt.sha256 or len(content) != receipt.bytes:
             raise Refused(
                 file=str(packed),
                 line=0,
@@ -274,8 +274,18 @@ class SnapshotStore:
             )
             # Receipts of before the first download name no validators.
             validators = tuple(Validators(**written) for written in fields.get("validators", []))
-            return _Kept(path, receipt, bool(fields["removals_accepted"]), validators)
-        except (ValueError, KeyError, TypeError) as error:
+            texts = [receipt.origin_url, *(text for each in validators for text in asdict(each).values())]
+            if not all(isinstance(text, str) and text.isprintable() for text in texts):
+                raise ValueError("an address is no text")
+            if type(receipt.bytes) is not int or not 0 <= receipt.bytes < 2**40:
+                raise ValueError(f"{receipt.bytes!r:.20} is no number of bytes")
+            if not re.fullmatch("[0-9a-f]{64}", receipt.sha256) or type(fields["removals_accepted"]) is not bool:
+                raise ValueError("the checksum is none, or removals_accepted neither true nor false")
+            # Where it lies says what it is of, too: a receipt that was moved or edited tells of another file or day.
+            if path.parts[-3:] != _place(receipt):
+                raise ValueError("it lies elsewhere than what it says of source, day, file and checksum")
+            return _Kept(path, receipt, fields["removals_accepted"], validators)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise Refused(
                 file=str(path),
                 line=0,
@@ -284,10 +294,13 @@ class SnapshotStore:
             ) from error
 
 
+_UNFINISHED: Final = ".unfinished"
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file that is there wholly or not at all, whatever happens meanwhile; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished = path.with_name(path.name + _UNFINISHED)
     with unfinished.open("wb") as stream:
         stream.write(content)
         stream.flush()

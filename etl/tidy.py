@@ -12,7 +12,7 @@ import csv
 import difflib
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -24,9 +24,10 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from db.vocabulary import ALL, OTHER, Basis, Grain, Powertrain, VehicleScope, Word
-from etl.claims import CLAIM_COLUMNS, PENETRATION_COLUMNS, Claims, RejectedRow
+from etl import csv_file
+from etl.claims import CLAIM_COLUMNS, MOST_CARS, PENETRATION_COLUMNS, Claims, Refused, RejectedRow
+from etl.csv_file import csv_rows, csv_text
 from etl.harmonize import reference, slug
-from etl.snapshots import Refused
 
 FORMAT: Final = "etl/curated/README.md"
 """Where the format is described."""
@@ -162,48 +163,6 @@ def read(
 
 
 # The file
-
-
-def csv_text(content: bytes, *, file: str) -> str:
-    """The text of a CSV file, with or without the byte order mark that Excel writes."""
-
-    def refuse(problem: str, *, line: int = 0) -> Refused:
-        remedy = "save it as CSV (in Excel: 'CSV UTF-8, comma delimited')"
-        return Refused(file=file, line=line, problem=problem, remedy=remedy, value=repr(content[:40]))
-
-    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise refuse("is a spreadsheet's own file (Excel, Numbers, LibreOffice), not CSV")
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content:
-        raise refuse("is UTF-16 or no text at all (it holds NUL bytes)")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise refuse(f"is not UTF-8 (byte 0x{content[error.start]:02x})", line=line) from error
-
-
-def csv_rows(text: str) -> Iterator[tuple[int, list[str], str]]:
-    """Each row that has a cell with something in it: the line in which it begins, its cells, and how it is broken.
-
-    A broken row is the last: where its quotes end cannot be known.
-    """
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    line = 1
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            reason = (
-                f"is broken off here ({error}), and nothing after it was read; "
-                'look for a quote that is not closed (a quote inside a cell is written "")'
-            )
-            yield line, [], reason
-            return
-        if "".join(cells).strip():
-            yield line, cells, ""
-        line = reader.line_num + 1
 
 
 def _check_header(header: Sequence[str], *, file: str, line: int, required: Sequence[str]) -> None:
@@ -499,7 +458,9 @@ def _name(cell: str) -> str:
 
 
 def _units(cell: str) -> int:
-    if cell.isdecimal() and cell.isascii() and len(cell) <= 9 and (cell[0] != "0" or cell == "0"):
+    if re.fullmatch(r"[1-9][0-9]{0,8}|0", cell):
+        if int(cell) > MOST_CARS:
+            raise ValueError("is more cars than are made in a year")
         return int(cell)
     if re.fullmatch(r"[0-9]{1,3}([,.' _\u00a0\u202f’][0-9]{3})+", cell):
         raise ValueError(f"write {re.sub('[^0-9]', '', cell)}, without separators between the thousands")
@@ -522,12 +483,9 @@ def _share(cell: str) -> float:
 
 def day_cell(known_on: date) -> Callable[[str], date]:
     def read_day(cell: str) -> date:
-        if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", cell):
-            raise ValueError("is empty" if not cell else "is no day such as 2026-07-02")
-        try:
-            day = date.fromisoformat(cell)
-        except ValueError:
-            raise ValueError("is no day of the calendar") from None
+        if not cell:
+            raise ValueError("is empty")
+        day = csv_file.day(cell)
         if day > known_on:
             raise ValueError(f"is later than {known_on}, the day from which this file counts")
         return day

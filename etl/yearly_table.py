@@ -17,8 +17,8 @@ from decimal import Decimal
 import pandas as pd
 
 from db.vocabulary import ALL, Basis, Grain, Powertrain, VehicleScope
-from etl.claims import CLAIM_COLUMNS, PENETRATION_COLUMNS, Claims, RejectedRow
-from etl.snapshots import Refused, Snapshot
+from etl.claims import CLAIM_COLUMNS, MOST_CARS, PENETRATION_COLUMNS, Claims, Refused, RejectedRow
+from etl.snapshots import Snapshot
 
 
 class Unreadable(ValueError):
@@ -143,7 +143,7 @@ def cars(column: str, text: str) -> int:
     number = _number(column, text)
     if number != number.to_integral_value():
         raise Unreadable(column, "is no whole number of cars")
-    if number >= 10**9:
+    if number > MOST_CARS:
         raise Unreadable(column, "is more cars than are sold in a year")
     return int(number)
 
@@ -163,7 +163,7 @@ def _number(column: str, text: str) -> Decimal:
     if not _NUMBER.fullmatch(text):
         raise Unreadable(column, "is no number")
     number = Decimal(text)
-    if number < 0:
+    if number.is_signed():
         raise Unreadable(column, "is negative")
     return number
 

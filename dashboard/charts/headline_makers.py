@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from dashboard import style
 from dashboard.charts import duel, market_rows
@@ -358,6 +359,11 @@ def _head(
 # Table and receipts
 
 
+def rows(reading: Reading) -> pd.DataFrame:
+    """Every maker's own figure, one row a period and basis, with `DOWNLOAD_COLUMNS`."""
+    return market_rows.rows(reading.content.figures)
+
+
 def table(reading: Reading) -> Table:
     """The periods that are drawn, the newest first."""
     found: Headlines = reading.content
@@ -383,7 +389,7 @@ NEWEST = Chart(
     measures=(Measure.UNITS,),
     load=load,
     draw=draw,
-    rows=lambda reading: market_rows.rows(reading.content.figures),
+    rows=rows,
     table=table,
     receipts=market_rows.receipts_of,
 )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import io
+import lzma
 import re
 import zipfile
 import zlib
@@ -31,8 +32,8 @@ from pandas.tseries.holiday import AbstractHolidayCalendar, EasterMonday, GoodFr
 from db import records
 from db.store import Source
 from db.vocabulary import Cadence, States
-from etl.claims import Claims, RejectedRow
-from etl.snapshots import Get, Refused, Request, Snapshot
+from etl.claims import Claims, Refused, RejectedRow
+from etl.snapshots import Get, Request, Snapshot
 
 SOURCE: Final = Source(
     slug="ecb-euro-rates",
@@ -314,7 +315,7 @@ def _unpacked(content: bytes) -> bytes:
                 raise Refused(file=FILE, line=0, problem=problem, remedy=_REDOWNLOAD)
             with packed.open(MEMBER) as member:
                 unpacked = member.read(_LARGEST + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError) as error:
         raise Refused(
             file=FILE, line=0, problem=f"cannot be unpacked ({error})", remedy="it is damaged: download it again"
         ) from error

@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import re
 import tarfile
 import zlib
@@ -53,8 +54,8 @@ from db.vocabulary import (
     States,
     VehicleScope,
 )
-from etl.claims import CLAIM_COLUMNS, GROUP_COLUMNS, Claims
-from etl.snapshots import Failed, Fetched, Get, Refused, Request, Snapshot, SnapshotStore, Unavailable, Web
+from etl.claims import CLAIM_COLUMNS, GROUP_COLUMNS, MOST_CARS, Claims, Refused
+from etl.snapshots import Failed, Fetched, Get, Request, Snapshot, SnapshotStore, Unavailable, Web
 
 SOURCE: Final = Source(
     slug="open-ev-charts",
@@ -212,7 +213,7 @@ def _last_commits(web: Web, api: str, *, since: date, until: date) -> list[tuple
                 if since <= at.date() < until:
                     month = f"{at:%Y-%m}"
                     last[month] = max(last.get(month, (at, commit)), (at, commit))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise Refused(
                 file=url,
                 line=0,
@@ -247,7 +248,7 @@ def _files_of_archive(packed: bytes, *, name: str) -> list[tuple[str, list[str],
                 if file and stream:
                     paths.setdefault(file, []).append(path)
                     contents[file] = stream.read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError, ValueError) as error:
         raise _no_archive(name, f"cannot be unpacked ({error})") from error
     return [(file, paths[file], contents[file]) for file in sorted(contents)]
 
@@ -303,7 +304,7 @@ def _parse_market(snapshot: Snapshot) -> Claims:
                 opening, key, digits = figure.groups()
                 if (opening == "{") != (not record):
                     raise refuse("a record's figures do not begin with '{' and go on with ','", value=line)
-                if digits.startswith("0") or len(digits) > 9:
+                if digits.startswith("0") or len(digits) > 9 or int(digits) > MOST_CARS:
                     raise refuse(
                         f"{digits[:20]} is not a number of cars (upstream leaves out what is zero)", value=line
                     )

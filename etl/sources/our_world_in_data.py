@@ -19,8 +19,8 @@ from typing import Final
 
 from db.store import Source
 from db.vocabulary import Cadence, Powertrain, States
-from etl.claims import Claims
-from etl.snapshots import Get, Refused, Request, Snapshot
+from etl.claims import Claims, Refused
+from etl.snapshots import Get, Request, Snapshot
 from etl.yearly_table import Unreadable, YearlyFigure, cars, share, unknown_market, year, yearly_claims
 
 SOURCE: Final = Source(

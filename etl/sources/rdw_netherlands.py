@@ -35,8 +35,8 @@ import pandas as pd
 from db import records
 from db.store import Source
 from db.vocabulary import Cadence, States
-from etl.claims import Claims, RejectedRow
-from etl.snapshots import Get, Refused, Request, Snapshot
+from etl.claims import Claims, Refused, RejectedRow
+from etl.snapshots import Get, Request, Snapshot
 
 SOURCE: Final = Source(
     slug="rdw-netherlands",
@@ -64,6 +64,8 @@ TOKEN: Final = "SOCRATA_APP_TOKEN"
 
 _RESOURCE = f"https://opendata.rdw.nl/resource/{FILE}"
 _LOWEST, _HIGHEST = 5_000, 500_000
+_MOST_CARS = 100_000
+"""Of all makes and kinds the Netherlands register less than that in a month."""
 
 
 @dataclass(frozen=True)
@@ -323,14 +325,31 @@ class _Unreadable(ValueError):
 def _answer(content: bytes) -> list[dict[str, Any]]:
     """The records of an answer; `Refused` for what is no list of records, with the register's own words for why."""
     try:
-        told = json.loads(content)
-    except ValueError as error:
+        told = json.loads(content, object_pairs_hook=_record, parse_float=_Decimal)
+    except (ValueError, RecursionError) as error:
         raise Refused(file=FILE, line=0, problem=f"is no JSON ({error})", remedy="fetch it again") from error
     if isinstance(told, list) and all(isinstance(record, dict) for record in told):
         return told
     words = told.get("message") if isinstance(told, dict) else None
     why = f": {str(words)[:200]!r}" if words else ""
     raise Refused(file=FILE, line=0, problem=f"holds no list of records{why}", remedy=_NEW_FORM)
+
+
+class _Decimal(float):
+    """A number with a point: as it is written, which a binary number need not be."""
+
+    def __init__(self, written: str) -> None:
+        self.written = written
+
+    def __str__(self) -> str:
+        return self.written
+
+
+def _record(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(members)
+    if len(record) < len(members):
+        raise ValueError(f"a record tells one thing twice: {members}"[:200])
+    return record
 
 
 def _check_record(record: Mapping[str, Any], *, line: int, seen: dict[tuple[Any, ...], int]) -> None:
@@ -375,6 +394,8 @@ def _cars(record: Mapping[str, Any]) -> int:
     cars = _whole(record.get("cars"))
     if not cars:
         raise _Unreadable("cars", "is no number of cars")
+    if cars > _MOST_CARS:
+        raise _Unreadable("cars", "is more cars than are registered in a month")
     return cars
 
 

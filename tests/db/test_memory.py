@@ -21,6 +21,7 @@ from db.store import open_engine, writing
 from db.vintages import penetration_ever, sales_ever
 from etl import pipeline
 from tests import world
+from tests.world.rows import NewDatabase
 
 JANUARY, FEBRUARY = date(2026, 1, 15), date(2026, 2, 15)
 
@@ -91,11 +92,9 @@ def test_a_transaction_sees_one_state_of_the_data_from_its_first_question_to_its
     other.dispose()
 
 
-def test_two_databases_are_never_taken_for_one_another(
-    empty_engine: Engine, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_two_databases_are_never_taken_for_one_another(empty_engine: Engine, new_database: NewDatabase) -> None:
     load(empty_engine, JANUARY, 100)
-    other = open_engine(f"sqlite:///{tmp_path_factory.mktemp('other') / 'other.sqlite'}")
+    other = open_engine(new_database("other"))
     pipeline.create(other)
     load(other, JANUARY, 300)
     assert (tesla(empty_engine), tesla(other), tesla(empty_engine)) == ([100], [300], [100])

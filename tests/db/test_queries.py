@@ -6,13 +6,14 @@ from collections import Counter
 from datetime import date
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
-from db import queries
+from db import changes, queries
 from db.queries import Dataset
 from db.vocabulary import OPEN_END
 from etl import pipeline
 from tests import world
+from tests.world import rows
 
 JANUARY, FEBRUARY = date(2026, 1, 15), date(2026, 2, 15)
 
@@ -191,16 +192,27 @@ def test_the_bundled_world_and_union_are_regions(bundled_engine: Engine) -> None
 
 
 def test_every_stored_claim_of_a_market_is_in_its_frame_once(bundled_engine: Engine) -> None:
-    with bundled_engine.connect() as connection:
-        stored = connection.execute(
-            text(
-                "SELECT maker, model, period_start, units FROM sales JOIN series ON series.id = series_id "
-                "WHERE market = 'IS' AND powertrain = 'BEV' AND known_to = '9999-12-31'"
-            )
-        ).all()
+    stored = rows.query(
+        bundled_engine,
+        "SELECT maker, model, period_start, units FROM sales JOIN series ON series.id = series_id "
+        "WHERE market = 'IS' AND powertrain = 'BEV' AND known_to = '9999-12-31'",
+    )
     frame = figures(bundled_engine, markets=("IS",)).frame
     found = Counter(
         (maker, model, f"{month // 12}-{month % 12 + 1:02d}-01", int(cars))
         for maker, model, month, cars in frame[["maker", "model", "month", "units"]].itertuples(index=False)
     )
-    assert found == Counter(tuple(row) for row in stored)
+    assert found == Counter(stored)
+
+
+def test_a_question_about_more_ids_than_an_engine_takes_in_one_is_answered(revised: Engine) -> None:
+    """PostgreSQL takes 65,535 values in one question."""
+    ids = range(-35_000, 35_000)
+    with revised.connect() as connection:
+        asked = changes.cited(connection, ids)
+        every = changes.cited(connection, [number for (number,) in rows.query(revised, "SELECT id FROM evidence")])
+        assert [row.id for row in changes._series(connection, ids)] == sorted(
+            number for (number,) in rows.query(revised, "SELECT id FROM series")
+        )
+    assert asked == every
+    assert len(every) == 2

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from datetime import date
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, inspect
@@ -20,20 +20,17 @@ from etl import pipeline
 from etl.snapshots import SnapshotStore
 from tests import world
 from tests.world import rows
+from tests.world.rows import NewDatabase
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def engine(new_database: NewDatabase) -> Iterator[Engine]:
     """A database with the tiny German file, and little patience."""
-    made = open_engine(f"sqlite:///{tmp_path}/ev.sqlite", busy_seconds=0.05)
+    made = open_engine(new_database("ev"), busy_seconds=0.05)
     pipeline.create(made)
     pipeline.load(made, [world.snapshot(world.text("data/data-DE.js"))], keep=None, tell=lambda _: None)
     yield made
     made.dispose()
-
-
-def path(engine: Engine) -> Path:
-    return Path(str(engine.url.database))
 
 
 def says(error: pytest.ExceptionInfo[StoreError]) -> str:
@@ -51,10 +48,18 @@ def test_what_is_no_database_url_is_refused_with_an_example(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["oracledb://db.example/ev", "nonsense://x", "mysql://db.example/ev"])
-def test_a_database_whose_driver_is_not_there_is_refused_by_name(url: str) -> None:
+def test_another_engine_is_refused_by_name_with_those_that_serve(url: str) -> None:
     with pytest.raises(StoreError) as error:
         open_engine(url)
-    assert url.partition(":")[0] in says(error)
+    assert f"not in {url.partition(':')[0]}; examples are sqlite:///" in says(error)
+
+
+@pytest.mark.parametrize("url", ["postgresql+pygresql://db.example/ev", "postgresql+nonsense://db.example/ev"])
+def test_a_driver_that_is_not_there_is_named_with_how_to_install_the_one_that_serves(url: str) -> None:
+    with pytest.raises(StoreError) as error:
+        open_engine(url)
+    assert f"no driver for {url.partition(':')[0]} is installed" in says(error)
+    assert "pip install 'psycopg[binary]'" in says(error)
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
@@ -71,22 +76,29 @@ def test_a_database_that_is_not_there_is_not_made_by_reading(tmp_path: Path) -> 
     assert not (tmp_path / "none.sqlite").exists()
 
 
-def test_an_empty_file_is_an_empty_database(tmp_path: Path) -> None:
-    (tmp_path / "empty.sqlite").touch()
+def test_an_empty_database_says_how_to_fill_it(new_database: NewDatabase, tmp_path: Path) -> None:
+    url = new_database("empty")
+    if url.startswith("sqlite"):
+        (tmp_path / "empty.sqlite").touch()
+    engine = open_engine(url)
     with pytest.raises(StoreError) as error:
-        ready(open_engine(f"sqlite:///{tmp_path}/empty.sqlite"))
+        ready(engine)
+    engine.dispose()
     assert "the database is empty; run 'python -m etl load'" in says(error)
 
 
+@pytest.mark.only("sqlite", "a server keeps files of its own, whose damage it tells itself")
 @pytest.mark.parametrize("content", [b"rubbish" * 1000, b"SQLite format 3\0" + b"\xff" * 8000])
 def test_a_file_that_is_no_database_is_left_alone_and_has_to_be_moved_away(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "rubbish.sqlite"
     file.write_bytes(content)
     keep = SnapshotStore(tmp_path / "snapshots")
+    engine = open_engine(f"sqlite:///{file}")
     for attempt in (ready, pipeline.create, lambda e: pipeline.rebuild(e, keep=keep, tell=lambda _: None)):
         with pytest.raises(StoreError) as error:
-            attempt(open_engine(f"sqlite:///{file}"))
+            attempt(engine)
         assert "damaged or no database; move it away and run 'python -m etl rebuild'" in says(error)
+    engine.dispose()
     assert file.read_bytes() == content
 
 
@@ -104,13 +116,22 @@ def test_another_schema_version_is_refused_and_a_rebuild_mends_it(engine: Engine
     assert len(rows.figures(engine)) == 15
 
 
-def test_another_programs_database_is_neither_written_nor_emptied(tmp_path: Path) -> None:
-    file = tmp_path / "family_photos.sqlite"
-    with sqlite3.connect(file) as connection:
-        connection.execute("CREATE TABLE photo (id INTEGER)")
-        connection.execute("INSERT INTO photo VALUES (100)")
-    connection.close()
-    engine = open_engine(f"sqlite:///{file}")
+def test_a_database_that_cannot_tell_what_it_has_read_is_rebuilt_all_the_same(engine: Engine, tmp_path: Path) -> None:
+    """Of another schema version, whose table of snapshots had other columns."""
+    with writing(engine) as connection:
+        connection.exec_driver_sql("UPDATE schema_version SET version = 99")
+        connection.exec_driver_sql("ALTER TABLE snapshot RENAME COLUMN sha256 TO checksum")
+    keep = SnapshotStore(tmp_path / "snapshots")
+    keep.keep(world.snapshot(world.text("data/data-NO.js"), file="data/data-NO.js"))
+    pipeline.rebuild(engine, keep=keep, tell=lambda _: None)
+    assert {market for market, *_ in rows.figures(engine)} == {"NO"}
+
+
+def test_another_programs_database_is_neither_written_nor_emptied(new_database: NewDatabase, tmp_path: Path) -> None:
+    engine = open_engine(new_database("family_photos"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE photo (id INTEGER)")
+        connection.exec_driver_sql("INSERT INTO photo VALUES (100)")
     keep = SnapshotStore(tmp_path / "snapshots")
     for attempt in (pipeline.create, lambda e: pipeline.rebuild(e, keep=keep, tell=lambda _: None)):
         with pytest.raises(StoreError) as error:
@@ -118,6 +139,7 @@ def test_another_programs_database_is_neither_written_nor_emptied(tmp_path: Path
         assert "holds tables of another program (photo)" in says(error)
     assert rows.query(engine, "SELECT id FROM photo") == [(100,)]
     assert inspect(engine).get_table_names() == ["photo"]
+    engine.dispose()
 
 
 def test_a_writer_that_waits_in_vain_says_so_and_changes_nothing(engine: Engine) -> None:
@@ -147,14 +169,27 @@ def test_a_reader_under_way_neither_stops_a_writer_nor_sees_what_it_wrote_meanwh
     assert rows.figures(engine) == {}
 
 
+_FULL = """
+CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE SQLSTATE '53100' USING MESSAGE = 'could not extend file: No space left on device'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON sales EXECUTE FUNCTION full_disk()
+"""
+"""What a server says whose disk is full: it cannot be filled for a test."""
+
+
 def test_a_full_disk_is_one_line_and_what_was_loaded_stays(engine: Engine, tmp_path: Path) -> None:
     before = rows.dump(engine)
     full = open_engine(str(engine.url))
+    is_file = engine.dialect.name == "sqlite"
 
     @event.listens_for(full, "connect")
-    def _full(connection: sqlite3.Connection, _: object) -> None:
-        connection.execute("PRAGMA max_page_count = 1")  # SQLite raises it to what is there: not one page more
+    def _full(connection: Any, _: object) -> None:
+        if is_file:
+            connection.execute("PRAGMA max_page_count = 1")  # SQLite raises it to what is there: not one page more
 
+    if not is_file:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(_FULL)
     figures = {f"Maker {n}|Model {n}": n for n in range(1, 3000)}
     big = world.snapshot(world.record(figures, period="2026-02", country="FR"), file="data/data-FR.js")
     keep = SnapshotStore(tmp_path / "snapshots")
@@ -163,6 +198,9 @@ def test_a_full_disk_is_one_line_and_what_was_loaded_stays(engine: Engine, tmp_p
     assert "the disk is full; nothing of this snapshot was loaded" in says(error)
     assert rows.dump(engine) == before
     full.dispose()
+    if not is_file:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP FUNCTION full_disk CASCADE")
     pipeline.load(engine, [big], keep=keep, tell=lambda _: None)
     assert len(rows.figures(engine, file="data/data-FR.js")) == 2999
     rows.healthy(engine)

@@ -15,6 +15,7 @@ from etl import bundle, pipeline
 from etl.snapshots import SnapshotStore
 from tests import world
 from tests.world import rows
+from tests.world.rows import NewDatabase
 
 SLUG = "open-ev-charts"
 
@@ -90,9 +91,11 @@ def test_each_bundled_claim_comes_from_the_snapshot_of_the_day_on_which_it_was_f
     assert wrong == []
 
 
-def test_a_bundle_written_from_a_database_and_loaded_again_gives_the_same_rows(worlds: Engine, tmp_path: Path) -> None:
+def test_a_bundle_written_from_a_database_and_loaded_again_gives_the_same_rows(
+    worlds: Engine, tmp_path: Path, new_database: NewDatabase
+) -> None:
     assert bundle.write(worlds, SLUG, folder=tmp_path / "bundle") > 0
-    other = open_engine(f"sqlite:///{tmp_path}/other.sqlite")
+    other = open_engine(new_database("other"))
     pipeline.create(other)
     assert load_bundle(other, tmp_path / "bundle") == 4
     assert rows.claims(other) == rows.claims(worlds)
@@ -100,14 +103,17 @@ def test_a_bundle_written_from_a_database_and_loaded_again_gives_the_same_rows(w
     other.dispose()
 
 
-def test_the_same_database_gives_the_same_bytes_and_so_does_a_copy_made_of_them(worlds: Engine, tmp_path: Path) -> None:
-    other = open_engine(f"sqlite:///{tmp_path}/other.sqlite")
+def test_the_same_database_gives_the_same_bytes_and_so_does_a_copy_made_of_them(
+    worlds: Engine, tmp_path: Path, new_database: NewDatabase
+) -> None:
+    other = open_engine(new_database("other"))
     pipeline.create(other)
     bundle.write(worlds, SLUG, folder=tmp_path / "one")
     load_bundle(other, tmp_path / "one")
     bundle.write(other, SLUG, folder=tmp_path / "two")
     names = sorted(path.name for path in (tmp_path / "one" / SLUG).iterdir())
     assert names == [
+        "SHA256SUMS",
         "evidence.csv.gz",
         "groups.csv",
         "names.csv",
@@ -149,15 +155,16 @@ def _first_days(whole: Path, target: Path, *, until: str) -> Path:
         claims = claims[claims["known_from"] <= until]
         claims.loc[claims["known_to"] > until, "known_to"] = "9999-12-31"
         claims.to_csv(folder / name, index=False)
+    bundle.seal(folder)
     return target
 
 
 def test_a_newer_bundle_adds_its_later_vintages_to_a_database_that_has_the_first(
-    worlds: Engine, tmp_path: Path
+    worlds: Engine, tmp_path: Path, new_database: NewDatabase
 ) -> None:
     whole = tmp_path / "whole"
     bundle.write(worlds, SLUG, folder=whole)
-    engine = open_engine(f"sqlite:///{tmp_path}/upgraded.sqlite")
+    engine = open_engine(new_database("upgraded"))
     pipeline.create(engine)
     assert load_bundle(engine, _first_days(whole, tmp_path / "first", until="2026-03-01")) == 2
     assert load_bundle(engine, whole) == 2
@@ -177,10 +184,12 @@ def _interleaved(engine: Engine, keep: SnapshotStore, folder: Path, *, day: int)
 
 
 @pytest.mark.parametrize("day", [7, 9, 12])
-def test_a_rebuild_puts_a_kept_snapshot_between_the_bundled_ones(worlds: Engine, tmp_path: Path, day: int) -> None:
+def test_a_rebuild_puts_a_kept_snapshot_between_the_bundled_ones(
+    worlds: Engine, tmp_path: Path, new_database: NewDatabase, day: int
+) -> None:
     bundle.write(worlds, SLUG, folder=tmp_path / "bundle")
     keep = SnapshotStore(tmp_path / "kept")
-    engine = open_engine(f"sqlite:///{tmp_path}/new.sqlite")
+    engine = open_engine(new_database("new"))
     _interleaved(engine, keep, tmp_path / "bundle", day=day)
     before = rows.claims(engine)
     pipeline.rebuild(engine, keep=keep, tell=lambda _: None, folder=tmp_path / "bundle")
@@ -192,12 +201,25 @@ def test_a_rebuild_puts_a_kept_snapshot_between_the_bundled_ones(worlds: Engine,
     engine.dispose()
 
 
+def test_bundled_figures_are_rebuilt_from_whatever_folder(worlds: Engine, tmp_path: Path) -> None:
+    """Also where the database had them from the publisher: they are in the bundle, wherever those snapshots are."""
+    bundle.write(worlds, SLUG, folder=tmp_path / "bundle")
+    before = rows.claims(worlds)
+    elsewhere = SnapshotStore(tmp_path / "elsewhere")
+    elsewhere.mark("bundled")
+    pipeline.rebuild(worlds, keep=elsewhere, tell=lambda _: None, folder=tmp_path / "bundle")
+    assert rows.claims(worlds) == before
+    assert rows.query(worlds, "SELECT DISTINCT obtained FROM snapshot") == [("bundled",)]
+    pipeline.rebuild(worlds, keep=elsewhere, tell=lambda _: None, folder=tmp_path / "bundle")
+    assert rows.claims(worlds) == before
+
+
 def test_a_crash_right_after_the_last_file_does_not_lose_that_bundled_ones_belong_to_the_history(
-    worlds: Engine, tmp_path: Path
+    worlds: Engine, tmp_path: Path, new_database: NewDatabase
 ) -> None:
     bundle.write(worlds, SLUG, folder=tmp_path / "bundle")
     keep = SnapshotStore(tmp_path / "kept")
-    engine = open_engine(f"sqlite:///{tmp_path}/new.sqlite")
+    engine = open_engine(new_database("new"))
     pipeline.create(engine)
 
     told: list[object] = []

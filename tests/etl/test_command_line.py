@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from etl import pipeline
 from etl.snapshots import SnapshotStore
 from tests import world
 from tests.world import rows
+from tests.world.rows import NewDatabase
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,9 +60,9 @@ def upstream(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Engine]:
+def database(default_url: str) -> Iterator[Engine]:
     """The default database of the test's own folder."""
-    engine = open_engine(f"sqlite:///{tmp_path}/ev_market.sqlite")
+    engine = open_engine(default_url)
     yield engine
     engine.dispose()
 
@@ -93,12 +93,13 @@ def test_a_folder_never_brings_bundled_figures_with_it(upstream: Path, database:
     assert len(rows.figures(database)) == world.FIGURES
 
 
-def test_a_load_without_a_folder_brings_the_bundled_figures(bundled_copy: Path, database: Engine) -> None:
+def test_a_load_without_a_folder_brings_the_bundled_figures(bundled_copy: str) -> None:
+    database = open_engine(bundled_copy)
     before = rows.dump(database)
     result = etl("load")
     assert (result.exit_code, result.stdout) == (0, "nothing new: every snapshot is loaded already\n")
     assert rows.dump(database) == before
-    assert bundled_copy.exists()
+    database.dispose()
 
 
 def test_the_address_of_a_download_is_in_its_receipt(upstream: Path, database: Engine) -> None:
@@ -188,15 +189,16 @@ def test_a_database_url_that_leads_nowhere_is_one_line(
 
 
 @pytest.mark.parametrize("command", ["status", "bundle"])
-def test_reading_where_there_is_no_database_says_how_to_make_one(tmp_path: Path, command: str) -> None:
+def test_reading_where_there_is_no_database_says_how_to_make_one(default_url: str, command: str) -> None:
     assert "python -m etl load" in error(etl(command))
-    assert not (tmp_path / "ev_market.sqlite").exists()
+    assert rows.untouched(default_url)
 
 
-def test_another_schema_version_is_one_line_with_the_remedy(bundled_copy: Path) -> None:
-    with sqlite3.connect(bundled_copy) as connection:
-        connection.execute("UPDATE schema_version SET version = 99")
-    connection.close()
+def test_another_schema_version_is_one_line_with_the_remedy(bundled_copy: str) -> None:
+    engine = open_engine(bundled_copy)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE schema_version SET version = 99")
+    engine.dispose()
     for command in ("load", "status"):
         assert "schema version 99" in error(etl(command))
 
@@ -217,6 +219,7 @@ def test_a_receipt_without_its_content_is_one_line(upstream: Path) -> None:
     assert "restore it from a backup" in error(etl("rebuild"))
 
 
+@pytest.mark.only("sqlite", "a server has rights of its own: tests/db/test_postgresql.py")
 @pytest.mark.parametrize("locked", ["file", "folder"])
 def test_a_database_that_cannot_be_written_is_one_line(
     upstream: Path, tmp_path: Path, database: Engine, locked: str
@@ -261,8 +264,7 @@ command_line.app(sys.argv[1:])
 # What it prints
 
 
-def test_the_status_as_json_is_json(bundled_copy: Path) -> None:
-    assert bundled_copy.exists()
+def test_the_status_as_json_is_json(bundled_copy: str) -> None:
     sources = json.loads(etl("status", "--json").stdout)["sources"]
     (found,) = (each for each in sources if each["slug"] == "open-ev-charts")
     assert (found["slug"], found["figures"], found["last_snapshot"]) == ("open-ev-charts", 108_954, "2026-07-23")
@@ -298,9 +300,9 @@ def _loads(engine: Engine) -> tuple[object, object]:
 
 
 @pytest.fixture
-def expected(tmp_path: Path) -> tuple[object, object]:
+def expected(new_database: NewDatabase) -> tuple[object, object]:
     """What the tiny world leaves in a database when nothing goes wrong."""
-    engine = open_engine(f"sqlite:///{tmp_path}/expected.sqlite")
+    engine = open_engine(new_database("expected"))
     pipeline.create(engine)
     pipeline.load(engine, _snapshots(), keep=None, tell=lambda _: None)
     result = _loads(engine)
@@ -337,11 +339,13 @@ def load(url, moment):
     pipeline.load(engine, found, keep=SnapshotStore.beside(url), tell=lambda _: None)
     return count
 
-steps = load("sqlite:///whole/ev.sqlite", 0)
-for n in range(20):
+whole, *urls = sys.argv[1:]
+steps = load(whole, 0)
+for n, url in enumerate(urls):
     child = os.fork()
     if not child:
-        load(f"sqlite:///moment-{n}/ev.sqlite", 1 + n * (steps - 1) // 19)
+        os.chdir(f"moment-{n}")
+        load(url, 1 + n * (steps - 1) // 19)
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, (n, status)
@@ -351,17 +355,19 @@ print(steps)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes cannot be forked here")
 def test_a_loader_killed_at_any_moment_leaves_whole_snapshots_and_the_next_load_completes(
-    tmp_path: Path, expected: tuple[object, object]
+    tmp_path: Path, expected: tuple[object, object], new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed before a statement or at a commit, at twenty moments spread over the load from its first to its last."""
-    for name in ["whole", *(f"moment-{n}" for n in range(20))]:
+    names = [f"moment-{n}" for n in range(20)]
+    for name in names:
         (tmp_path / name).mkdir()
+    urls = [new_database(f"{name}/ev") for name in names]
     killed = subprocess.run(
-        [sys.executable, "-c", _KILLED],
+        [sys.executable, "-c", _KILLED, new_database("whole"), *urls],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert killed.stderr == ""
@@ -374,8 +380,8 @@ def test_a_loader_killed_at_any_moment_leaves_whole_snapshots_and_the_next_load_
         "data/data-global.js": 2,
     }
     counts = set()
-    for n in range(20):
-        url = f"sqlite:///{tmp_path}/moment-{n}/ev.sqlite"
+    for name, url in zip(names, urls, strict=True):
+        monkeypatch.chdir(tmp_path / name)
         engine = open_engine(url)
         pipeline.create(engine)
         rows.healthy(engine)
@@ -401,10 +407,11 @@ def test_a_rebuild_that_is_killed_leaves_the_database_as_it_was(upstream: Path, 
         [
             sys.executable,
             "-c",
-            "import os, signal\nfrom db.store import open_engine\nfrom etl import pipeline\n"
+            "import os, signal, sys\nfrom db.store import open_engine\nfrom etl import pipeline\n"
             "from etl.snapshots import SnapshotStore\n"
-            "pipeline.rebuild(open_engine('sqlite:///ev_market.sqlite'), keep=SnapshotStore.beside('sqlite:///x'),"
+            "pipeline.rebuild(open_engine(sys.argv[1]), keep=SnapshotStore.beside('sqlite:///x'),"
             "tell=lambda _: os.kill(os.getpid(), signal.SIGKILL))",
+            database.url.render_as_string(hide_password=False),
         ],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         check=False,
@@ -440,5 +447,5 @@ def test_an_interrupted_load_says_what_is_safe(upstream: Path, monkeypatch: pyte
 
     monkeypatch.setattr(pipeline, "load", interrupt)
     assert "interrupted; every snapshot that was reported is loaded whole" in error(
-        etl("load", "--from", str(upstream))
+        etl("load", "--from", str(upstream)), code=130
     )

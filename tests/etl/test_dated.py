@@ -21,6 +21,7 @@ from etl import pipeline
 from etl.pipeline import DatedFile, Refusal
 from tests import world
 from tests.world import rows
+from tests.world.rows import NewDatabase
 
 SOURCE: Final = Source(
     slug="made-up",
@@ -117,7 +118,7 @@ def test_the_order_of_the_rows_does_not_matter(empty_engine: Engine) -> None:
     st.lists(st.tuples(st.integers(0, 60), st.integers(1, 3)), min_size=1, max_size=8, unique_by=lambda each: each[0])
 )
 def test_every_day_shows_what_was_published_last_before_its_end(published: list[tuple[int, int]]) -> None:
-    engine = open_engine("sqlite://")
+    engine = open_engine("sqlite://")  # what is held against the days is the same on any engine, and quick to make here
     pipeline.create(engine)
     by_day = {JANUARY + timedelta(days): units * 100 for days, units in published}
     load(engine, file(*(row(units, day) for day, units in by_day.items())))
@@ -147,11 +148,11 @@ def test_a_changed_file_takes_the_place_of_all_its_rows(empty_engine: Engine) ->
     rows.healthy(empty_engine)
 
 
-def test_a_changed_file_leaves_the_same_as_it_alone_would_have(empty_engine: Engine) -> None:
+def test_a_changed_file_leaves_the_same_as_it_alone_would_have(empty_engine: Engine, new_database: NewDatabase) -> None:
     later = file(row(100, JANUARY), row(110, RESTATED), row(300, RESTATED, period="2026-02", maker="Second"))
     load(empty_engine, FIRST)
     load(empty_engine, later)
-    alone = open_engine("sqlite://")
+    alone = open_engine(new_database("alone"))
     pipeline.create(alone)
     load(alone, later)
     assert rows.claims(empty_engine) == rows.claims(alone)
@@ -263,12 +264,15 @@ def test_the_figures_that_stand_are_those_that_the_files_counted(bundled_engine:
 MONTHS: Final = [f"{year}-{month:02d}" for year in range(2016, 2026) for month in range(1, 11)]
 MODELS: Final = [f"Maker{n // 10}|Model{n}" for n in range(100)]
 WEEKS: Final = 12
+MOST: Final = {"sqlite": (1.03, 1.15), "postgresql": (1.05, 1.25)}
+"""By how much the database may grow a week, and in all, where a hundredth changes. PostgreSQL writes the row of a claim
+that is closed anew, and after ten such weeks splits the full leaves of its indices, nearly all at once."""
 
 
 def weekly(engine: Engine, changed: Callable[[int], list[tuple[str, str]]]) -> list[int]:
-    """Load 10,000 figures, and weekly again with some changed: the size of the database in pages after each."""
+    """Load 10,000 figures, and weekly again with some changed: the bytes that they take after each."""
     units = {(month, model): 100 for month in MONTHS for model in MODELS}
-    pages = []
+    sizes = []
     for week in range(WEEKS + 1):
         for cell in changed(week) if week else []:
             units[cell] += 1
@@ -278,19 +282,18 @@ def weekly(engine: Engine, changed: Callable[[int], list[tuple[str, str]]]) -> l
             engine, [world.snapshot(world.market_file(*records), known_on=day)], keep=None, tell=lambda _: None
         )
         assert rows.query(engine, "SELECT count(*) FROM sales") == [(10_000 + 100 * week,)]
-        with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            pages.append(int(connection.exec_driver_sql("PRAGMA page_count").scalar_one()))
-    return pages
+        sizes.append(rows.size(engine))
+    return sizes
 
 
 def test_a_weekly_file_of_which_a_hundredth_changes_costs_a_hundredth_a_week(empty_engine: Engine) -> None:
     """One figure of each model changes, in another month every week."""
-    pages = weekly(empty_engine, lambda week: [(MONTHS[(7 * week + n) % 100], model) for n, model in enumerate(MODELS)])
-    assert max(after / before for before, after in pairwise(pages)) < 1.03
-    assert pages[-1] / pages[0] < 1.15
+    sizes = weekly(empty_engine, lambda week: [(MONTHS[(7 * week + n) % 100], model) for n, model in enumerate(MODELS)])
+    a_week, in_all = MOST[empty_engine.dialect.name]
+    assert max(after / before for before, after in pairwise(sizes)) < a_week
+    assert sizes[-1] / sizes[0] < in_all
 
 
 def test_a_month_that_is_restated_week_by_week_costs_its_own_rows_only(empty_engine: Engine) -> None:
-    pages = weekly(empty_engine, lambda _: [(MONTHS[-1], model) for model in MODELS])
-    assert pages[-1] / pages[0] < 1.2
+    sizes = weekly(empty_engine, lambda _: [(MONTHS[-1], model) for model in MODELS])
+    assert sizes[-1] / sizes[0] < 1.2

@@ -21,6 +21,7 @@ from tests import world
 from tests.etl.test_command_line import error, etl
 from tests.upstream import Clock, Reply, Upstream, archive, commits, running
 from tests.world import rows
+from tests.world.rows import NewDatabase
 
 RAW = "/raw.githubusercontent.com/simonkrauter/Open-EV-Charts/"
 MASTER = f"{RAW}master/"
@@ -71,10 +72,12 @@ def publishers(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Iterator[Upstre
 
 
 @pytest.fixture(autouse=True)
-def shipped(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shipped(
+    tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """What ships with the project here: the tiny world as of `SHIPPED_ON`, when it told of 30 Model Y in January."""
     folder = tmp_path_factory.mktemp("shipped")
-    engine = open_engine(f"sqlite:///{folder}/made.sqlite")
+    engine = open_engine(new_database("made"))
     pipeline.create(engine)
     earlier = [world.snapshot(text_with(30, file), file=file, known_on=SHIPPED_ON) for file in world.FILES]
     pipeline.load(engine, earlier, keep=None, tell=lambda _: None)
@@ -88,8 +91,8 @@ def shipped(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(f"sqlite:///{tmp_path}/ev_market.sqlite")
+def database(default_url: str) -> Iterator[Engine]:
+    engine = open_engine(default_url)
     yield engine
     engine.dispose()
 
@@ -153,12 +156,13 @@ def test_the_receipt_of_a_download_names_the_publishers_address_and_the_time(
     publishers: Upstream, database: Engine
 ) -> None:
     etl(*FETCH)
-    found = rows.query(
+    ((address, retrieved_at, checksum),) = rows.query(
         database,
-        "SELECT origin_url, substr(retrieved_at, 1, 16), sha256 FROM snapshot "
+        "SELECT origin_url, retrieved_at, sha256 FROM snapshot "
         "WHERE obtained = 'download' AND file = 'data/data-DE.js'",
     )
-    assert found == [(f"https:/{MASTER}{GERMAN}", "2026-03-01 12:00", sha256(world.text(GERMAN).encode()).hexdigest())]
+    assert (address, retrieved_at[:16]) == (f"https:/{MASTER}{GERMAN}", "2026-03-01 12:00")
+    assert checksum == sha256(world.text(GERMAN).encode()).hexdigest()
 
 
 def test_a_fetch_that_finds_nothing_new_says_so_and_remembers_that_all_was_seen_again(
@@ -195,14 +199,12 @@ def test_of_a_later_fetch_only_the_changed_file_is_loaded(
 
 
 def test_a_fetch_into_a_new_database_dates_what_is_kept_as_it_first_came(
-    publishers: Upstream, database: Engine, tmp_path: Path, clock: Clock
+    publishers: Upstream, database: Engine, clock: Clock
 ) -> None:
     """Upstream says that nothing has changed; that is no reason to date its figures to the day of the new database."""
     etl(*FETCH)
     before = rows.claims(database)
-    database.dispose()
-    for file in tmp_path.glob("ev_market.sqlite*"):
-        file.unlink()
+    rows.lose(database)
     clock.seconds += A_DAY
     assert etl(*FETCH).exit_code == 0
     assert rows.claims(database) == before
@@ -322,11 +324,11 @@ def test_what_is_going_on_is_told_beside_the_results(publishers: Upstream) -> No
     ],
 )
 def test_wrong_usage_asks_nothing_and_makes_no_database(
-    publishers: Upstream, tmp_path: Path, arguments: list[str], says: str
+    publishers: Upstream, default_url: str, arguments: list[str], says: str
 ) -> None:
     assert says in error(etl("fetch", *arguments), code=2)
     assert publishers.asked == []
-    assert not (tmp_path / "ev_market.sqlite").exists()
+    assert rows.untouched(default_url)
 
 
 # Upstream's own history
@@ -463,7 +465,7 @@ def test_history_that_was_interrupted_before_its_rebuild_names_the_remedy(
 
 def error_at_last(result: Result) -> str:
     """The last line on standard error, which says why the command ended."""
-    assert result.exit_code == 1
+    assert result.exit_code == 130
     last = result.stderr.splitlines()[-1]
     assert last.startswith("error: ")
     return last

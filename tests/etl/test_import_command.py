@@ -22,7 +22,7 @@ from dashboard.selection import Selection
 from db.store import Source, open_engine
 from db.vocabulary import Cadence, Obtained, States
 from etl import __main__ as command_line
-from etl import bundle, imports, pipeline, tidy
+from etl import bundle, imports, pipeline, snapshots, tidy
 from etl.pipeline import DatedFile
 from etl.snapshots import SnapshotStore
 from tests import world
@@ -56,9 +56,9 @@ def _set_day(monkeypatch: pytest.MonkeyPatch, day: date) -> None:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Engine]:
+def database(default_url: str) -> Iterator[Engine]:
     """The default database of the test's own folder, with the tiny world as of 1 March."""
-    engine = open_engine(f"sqlite:///{tmp_path}/ev_market.sqlite")
+    engine = open_engine(default_url)
     assert etl("load", "--from", str(world.UPSTREAM), "--known-on", "2026-03-01").exit_code == 0
     yield engine
     engine.dispose()
@@ -161,13 +161,15 @@ def test_every_problem_is_listed_with_its_line_column_and_reason_and_nothing_is_
     ids=["semicolons", "tabs", "UTF-16", "Latin-1", "xlsx", "empty", "header only", "web page", "NUL bytes"],
 )
 @pytest.mark.parametrize("command", ["check", "import"])
-def test_an_awkward_file_is_one_clear_line(tmp_path: Path, command: str, content: bytes, says: str) -> None:
+def test_an_awkward_file_is_one_clear_line(
+    tmp_path: Path, default_url: str, command: str, content: bytes, says: str
+) -> None:
     (tmp_path / "mine.csv").write_bytes(content)
     line = error(etl(command, "mine.csv"))
     assert line.startswith("error: mine.csv")
     assert says in line
     assert names(tmp_path / "snapshots") == []
-    assert not (tmp_path / "ev_market.sqlite").exists()
+    assert rows.untouched(default_url)
 
 
 def test_a_file_as_excel_writes_it_is_read(database: Engine) -> None:
@@ -259,15 +261,13 @@ def test_a_changed_file_replaces_its_figures_and_says_what_it_replaces(
     assert rows.claims(database) == claims
 
 
-def test_an_import_survives_a_rebuild_and_a_load_into_a_new_database(database: Engine, tmp_path: Path) -> None:
+def test_an_import_survives_a_rebuild_and_a_load_into_a_new_database(database: Engine) -> None:
     etl("import", write(MARKET), "--title", "Own count")
     Path("mine.csv").unlink()
     before = rows.claims(database)
     assert etl("rebuild").exit_code == 0
     assert rows.claims(database) == before
-    database.dispose()
-    for file in tmp_path.glob("ev_market.sqlite*"):
-        file.unlink()
+    rows.lose(database)
     assert etl("load").exit_code == 0
     assert figures(database) == {"all": 1000, "example-motors": 100, "other-motors": 300}
     assert ("Own count",) in rows.query(database, "SELECT title FROM source")
@@ -355,7 +355,7 @@ def test_a_correction_broken_off_while_it_is_kept_leaves_the_earlier_figures_or_
     """Step 1 writes the figures, step 2 what they are; broken off before either."""
     etl("import", write(MARKET))
     written = 0
-    write_whole = imports.write_whole
+    write_whole = snapshots.write_whole
 
     def break_off(path: Path, content: bytes) -> None:
         nonlocal written
@@ -398,6 +398,23 @@ def test_a_damaged_import_is_one_line_and_can_be_removed(database: Engine, keep:
     assert etl("rebuild").exit_code == 0
 
 
+def test_a_rebuild_where_ones_figures_are_not_kept_is_refused_and_tells_where_it_looked(
+    database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from another working folder, on a server that has none of its own."""
+    etl("import", write(MARKET))
+    before, claims = rows.dump(database), rows.claims(database)
+    monkeypatch.setenv("SNAPSHOTS", f"{tmp_path}/elsewhere")
+    line = error(etl("rebuild"))
+    assert f"{tmp_path}/elsewhere does not hold all that the database has read: open-ev-charts " in line
+    assert " and 5 more would be lost; name the folder of the kept snapshots in SNAPSHOTS" in line
+    assert rows.dump(database) == before
+    monkeypatch.delenv("SNAPSHOTS")
+    assert etl("rebuild").exit_code == 0
+    assert rows.claims(database) == claims
+    assert figures(database) == {"all": 1000, "example-motors": 100, "other-motors": 300}
+
+
 # Removing
 
 
@@ -412,7 +429,7 @@ def test_removing_an_import_leaves_no_trace(database: Engine, keep: SnapshotStor
     assert figures(database) == {}
 
 
-@pytest.mark.parametrize("then", [["remove", SLUG], ["rebuild"]], ids=["removed again", "rebuilt"])
+@pytest.mark.parametrize("then", [["remove", SLUG], ["rebuild", "--accept-removals"]], ids=["removed again", "rebuilt"])
 def test_a_removal_that_was_broken_off_can_be_completed_and_no_rebuild_undoes_it(
     database: Engine, monkeypatch: pytest.MonkeyPatch, then: list[str]
 ) -> None:
@@ -425,6 +442,7 @@ def test_a_removal_that_was_broken_off_can_be_completed_and_no_rebuild_undoes_it
         broken.setattr(pipeline, "remove_import", broken_off)
         error(etl("remove", SLUG))
     assert figures(database) != {}
+    assert "mine mine.csv of 2026-03-02 would be lost; " in error(etl("rebuild"))
     assert etl(*then).exit_code == 0
     assert rows.claims(database) == before
     etl("load", "--source", "open-ev-charts")

@@ -738,7 +738,7 @@ def _records(draw: st.DrawFn) -> list[tuple[str, str, str, dict[str, int]]]:
             kind = draw(st.sampled_from(_KINDS[powertrain]))
             names = st.builds("{}|{}".format, _NAME, _NAME) if kind == "ElectricCarsByModel" else _NAME
             keys = ["other"] if kind.endswith("Total") else draw(st.lists(names, unique=True, min_size=1, max_size=3))
-            numbers = st.integers(min_value=1, max_value=999_999_999)
+            numbers = st.integers(min_value=1, max_value=100_000_000)
             figures = {key: draw(numbers) for key in keys}
             if not kind.endswith("Total") and draw(st.booleans()):
                 figures["other"] = draw(numbers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from db import health
-from db.store import FileHistory, Outcome, load_history, open_engine, writing
+from db.store import FileHistory, Outcome, StoreError, load_history, open_engine, writing
 from etl import checks, pipeline
+from etl.claims import Refused
 from etl.pipeline import Refusal
-from etl.snapshots import Refused, Snapshot, SnapshotStore
+from etl.snapshots import Snapshot, SnapshotStore
 from etl.sources import CONNECTORS
 from tests import world
 from tests.world import rows
+from tests.world.rows import NewDatabase
 
 NOON = datetime.fromisoformat("2026-03-01T12:00:00")
 DE = "data/data-DE.js"
@@ -68,7 +70,7 @@ def vintages(engine: Engine) -> list[tuple[str, int, str, str]]:
 
 @contextmanager
 def fresh() -> Iterator[tuple[Engine, SnapshotStore]]:
-    """An empty database with its folder of kept snapshots, gone afterwards."""
+    """An empty database with its folder of kept snapshots, gone afterwards: one for each of many examples."""
     with TemporaryDirectory() as folder:
         engine = open_engine(f"sqlite:///{folder}/ev.sqlite")
         pipeline.create(engine)
@@ -420,8 +422,10 @@ def test_content_seen_again_on_a_later_day_counts_when_an_older_snapshot_comes(
 # Rebuild
 
 
-def test_a_rebuild_from_an_empty_folder_gives_the_bundled_figures(tmp_path: Path, bundled_engine: Engine) -> None:
-    engine = open_engine(f"sqlite:///{tmp_path}/new.sqlite")
+def test_a_rebuild_from_an_empty_folder_gives_the_bundled_figures(
+    tmp_path: Path, new_database: NewDatabase, bundled_engine: Engine
+) -> None:
+    engine = open_engine(new_database("new"))
     pipeline.rebuild(engine, keep=SnapshotStore(tmp_path / "snapshots"), tell=lambda _: None)
     assert rows.claims(engine) == rows.claims(bundled_engine)
     assert rows.snapshots(engine) == rows.snapshots(bundled_engine)
@@ -446,6 +450,78 @@ def test_a_rebuild_that_finds_a_damaged_snapshot_leaves_the_database_as_it_was(
     assert rows.dump(empty_engine) == before
 
 
+def test_a_snapshot_that_comes_while_a_rebuild_lists_what_is_kept_is_not_lost(
+    empty_engine: Engine, keep: SnapshotStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(empty_engine, germany({"A|a": 100}, known_on=1), keep=keep)
+    other = open_engine(str(empty_engine.url), busy_seconds=0.05)
+    kept_waiting = [germany({"A|a": 200}, known_on=2)]
+    listed = SnapshotStore.kept
+
+    def listed_meanwhile(store: SnapshotStore) -> Iterator[Snapshot]:
+        yield from listed(store)
+        with suppress(StoreError):
+            load(other, *kept_waiting, keep=keep)
+            kept_waiting.clear()
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(SnapshotStore, "kept", listed_meanwhile)
+        pipeline.rebuild(empty_engine, keep=keep, tell=lambda _: None)
+    load(other, *kept_waiting, keep=keep)
+    assert vintages(empty_engine) == [("a-a", 100, "01", "02"), ("a-a", 200, "02", "")]
+    other.dispose()
+
+
+def test_nobody_can_import_figures_any_more_when_a_rebuild_lists_what_was_imported(empty_engine: Engine) -> None:
+    other = open_engine(str(empty_engine.url), busy_seconds=0.05)
+    asked = []
+
+    def imported(store: SnapshotStore) -> Iterator[pipeline.DatedFile]:
+        asked.append(store)
+        with pytest.raises(StoreError, match="another load is writing"), writing(other):
+            pass
+        yield from ()
+
+    keep = SnapshotStore(Path("snapshots"))
+    load(empty_engine, germany({"A|a": 100}), keep=keep)
+    pipeline.rebuild(empty_engine, keep=keep, imported=imported, tell=lambda _: None)
+    assert asked == [keep]
+    other.dispose()
+
+
+def test_a_rebuild_from_a_folder_that_lacks_what_the_database_has_read_is_refused_unless_that_is_accepted(
+    empty_engine: Engine, keep: SnapshotStore, tmp_path: Path
+) -> None:
+    load(empty_engine, germany({"A|a": 100}), world.snapshot(world.text("config.js"), file="config.js"), keep=keep)
+    elsewhere = SnapshotStore(Path("elsewhere/snapshots"))
+    before = rows.dump(empty_engine)
+    with pytest.raises(StoreError) as refused:
+        pipeline.rebuild(empty_engine, keep=elsewhere, tell=lambda _: None)
+    assert str(refused.value) == (
+        f"{tmp_path}/elsewhere/snapshots does not hold all that the database has read: open-ev-charts data/data-DE.js "
+        "of 2026-03-01 and 1 more would be lost; name the folder of the kept snapshots in SNAPSHOTS, or give these up "
+        "with 'python -m etl rebuild --accept-removals'"
+    )
+    assert rows.dump(empty_engine) == before
+    load(empty_engine, germany({"A|a": 100, "B|b": 1}, known_on=2), keep=elsewhere)
+    with pytest.raises(StoreError, match=r"data/data-DE\.js of 2026-03-01 and 1 more would be lost"):
+        pipeline.rebuild(empty_engine, keep=elsewhere, tell=lambda _: None)
+    pipeline.rebuild(empty_engine, keep=elsewhere, accept_removals=True, tell=lambda _: None)
+    assert vintages(empty_engine) == [("a-a", 100, "02", ""), ("b-b", 1, "02", "")]
+    pipeline.rebuild(empty_engine, keep=elsewhere, tell=lambda _: None)
+
+
+def test_content_that_an_older_snapshot_tells_from_its_own_day_on_is_not_missed_by_the_next_rebuild(
+    empty_engine: Engine, keep: SnapshotStore
+) -> None:
+    load(empty_engine, germany({"A|a": 100}, known_on=1), germany({"A|a": 300}, known_on=3), keep=keep)
+    load(empty_engine, germany({"A|a": 300}, known_on=2), keep=keep)
+    for _ in range(2):
+        pipeline.rebuild(empty_engine, keep=keep, tell=lambda _: None)
+        assert vintages(empty_engine) == [("a-a", 100, "01", "02"), ("a-a", 300, "02", "")]
+
+
+@pytest.mark.only("sqlite", "a server's readers wait until it is over: tests/db/test_postgresql.py")
 def test_a_rebuild_is_not_seen_before_it_is_whole(empty_engine: Engine, keep: SnapshotStore) -> None:
     load(empty_engine, germany({"A|a": 100}), world.snapshot(world.text("config.js"), file="config.js"), keep=keep)
     seen = []
@@ -453,7 +529,9 @@ def test_a_rebuild_is_not_seen_before_it_is_whole(empty_engine: Engine, keep: Sn
     assert seen == [1, 1]
 
 
-def test_history_at_once_leaves_the_same_rows_as_its_snapshots_one_by_one(empty_engine: Engine, tmp_path: Path) -> None:
+def test_history_at_once_leaves_the_same_rows_as_its_snapshots_one_by_one(
+    empty_engine: Engine, new_database: NewDatabase
+) -> None:
     states = [{"A|a": 100, "B|b": 1}, {"A|a": 200}, {"A|a": 200, "B|b": 1}]
     load(empty_engine, *(germany(state, known_on=n) for n, state in enumerate(states, 1)))
     spans = [("a", 100, 1, 2), ("a", 200, 2, None), ("b", 1, 1, 2), ("b", 1, 3, None)]
@@ -472,7 +550,7 @@ def test_history_at_once_leaves_the_same_rows_as_its_snapshots_one_by_one(empty_
         models={"a-a": ("a", "a"), "b-b": ("b", "b")},
         evidence={"https://kba.example": ("https://kba.example", "")},
     )
-    other = open_engine(f"sqlite:///{tmp_path}/other.sqlite")
+    other = open_engine(new_database("other"))
     pipeline.create(other)
     with writing(other) as connection:
         outcomes = load_history(connection, source=pipeline.connector("open-ev-charts").SOURCE, history=history)

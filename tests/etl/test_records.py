@@ -24,6 +24,7 @@ from etl.harmonize import harmonize, reference
 from etl.records import columns, no_tenfold_steps, read
 from etl.snapshots import Refused
 from etl.sources.curated import CURATED_RECORDS, parse_records
+from tests.world.rows import NewDatabase
 
 SOURCE: Final = Source(
     slug="made-up-rates",
@@ -58,8 +59,8 @@ def changed(**cells: str) -> str:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = open_engine(f"sqlite:///{tmp_path}/ev.sqlite")
+def engine(new_database: NewDatabase) -> Iterator[Engine]:
+    made = open_engine(new_database("ev"))
     with store.writing(made) as connection:
         store.create(connection, markets=reference().markets)
     yield made
@@ -260,12 +261,12 @@ def test_a_second_snapshot_of_one_day_takes_the_place_of_the_first(engine: Engin
     assert set(frame["known_from"]) == {january, february}, "what stood before is as old as it was"
 
 
-def test_records_go_through_a_bundle_unchanged(engine: Engine, tmp_path: Path) -> None:
+def test_records_go_through_a_bundle_unchanged(engine: Engine, tmp_path: Path, new_database: NewDatabase) -> None:
     load_snapshot(engine, "first", date(2026, 1, 10), ROW, changed(trim="Long", battery_kwh="", note="a note"))
     load_snapshot(engine, "second", date(2026, 2, 10), changed(amount="22000"))
     bundle.write(engine, SOURCE.slug, folder=tmp_path)
     (history,) = bundle.read(SOURCE.slug, folder=tmp_path)
-    copy = open_engine(f"sqlite:///{tmp_path}/copy.sqlite")
+    copy = open_engine(new_database("copy"))
     with store.writing(copy) as connection:
         store.create(connection, markets=reference().markets)
         store.load_history(connection, source=SOURCE, history=history)

@@ -477,7 +477,7 @@ def _tables(draw: st.DrawFn) -> list[dict[str, str]]:
                 "vehicle_scope": draw(st.sampled_from([*(scope.value for scope in VehicleScope), ""])),
                 "maker": "all" if whole else draw(_NAMES),
                 "model": draw(st.sampled_from(["all", ""])) if whole else draw(_NAMES | st.just("other")),
-                "units": "" if share else str(draw(st.integers(min_value=0, max_value=999_999_999))),
+                "units": "" if share else str(draw(st.integers(min_value=0, max_value=100_000_000))),
                 "share": str(draw(st.decimals(0, 1, places=4))) if share else "",
                 "published_on": published,
                 "published_estimated": draw(st.sampled_from(["yes", ""])) if published else "",

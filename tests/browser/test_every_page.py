@@ -1,0 +1,159 @@
+"""Every page as it is served: whole, reachable for everybody, on each screen, in both colours, without an error.
+
+A page is opened once for all tests of it; each test sets the screen and the colours that it is about.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image, ImageStat
+from playwright.sync_api import Browser, expect
+
+from dashboard.pages import PAGES
+from dashboard.style import INK
+from tests.browser.reader import Reader, in_browser, rgb_text
+
+pytestmark = in_browser("browser-real")
+
+WIDE, PHONE, ZOOMED = (1440, 900), (390, 844), (720, 450)
+"""Screens in CSS pixels; the last one is the first at 200 %."""
+
+
+class Visit(Reader):
+    """A reader who has opened a page and waited for all of it."""
+
+    def on(self, screen: tuple[int, int], theme: str = "light") -> Visit:
+        """The page on a screen in a theme, when all plots are drawn so."""
+        width, height = screen
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.locator(f"[data-theme-choice={theme}]").click()
+        if self.page.locator("[data-look]").count():
+            look = f"{theme}-{'narrow' if width <= 860 else 'wide'}"
+            expect(self.page.locator(f"[data-look={look}]")).to_have_count(1)
+            self.waits_for_all()
+            background = rgb_text(INK[theme].background)
+            for plot in self.page.locator(".plot .main-svg:first-child").all():
+                expect(plot).to_have_css("background-color", re.compile(background))
+        return self
+
+    def unfolds_the_bar(self) -> None:
+        """Show the controls, which a phone has behind a button."""
+        toggle = self.page.locator(".bar-toggle[aria-expanded=false]")
+        if toggle.count() and toggle.is_visible():
+            toggle.click()
+
+
+@pytest.fixture(scope="module", params=PAGES, ids=lambda page: page.path)
+def visit(browser: Browser, site: str, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    found = Visit(context, site)
+    found.opens(request.param.path)
+    found.waits_for_all()
+    yield found
+    context.close()
+
+
+_PANELS = """() => [...document.querySelectorAll(".js-plotly-plot")].map((plot) => {
+    const layout = plot._fullLayout, box = plot.getBoundingClientRect();
+    return {
+        chart: plot.closest(".card").id,
+        width: box.width,
+        height: box.height,
+        panels: layout._subplots.cartesian.map((name) => layout._plots[name]).map(({ xaxis, yaxis }) => ({
+            left: xaxis._offset, right: xaxis._offset + xaxis._length,
+            top: yaxis._offset, bottom: yaxis._offset + yaxis._length,
+            over: Boolean(xaxis.overlaying || yaxis.overlaying || !(xaxis.visible || yaxis.visible)),
+        })),
+        domains: Object.keys(plot.layout).filter((name) => /^[xy]axis/.test(name))
+            .map((name) => plot.layout[name].domain || [0, 1]),
+        outside: [...plot.querySelectorAll("svg text")].filter((text) => {
+            const { left, right, top, bottom, width } = text.getBoundingClientRect();
+            return width && (left < box.left - 1 || right > box.right + 1
+                || top < box.top - 1 || bottom > box.bottom + 1);
+        }).map((text) => text.textContent),
+    };
+})"""
+
+
+def _panels_over_another(panels: list[dict[str, float]]) -> list[tuple[int, int]]:
+    return [(n, m) for n, one in enumerate(panels) for m in range(n) if _overlaps(one, panels[m])]
+
+
+def _overlaps(one: dict[str, float], other: dict[str, float]) -> bool:
+    across = min(one["right"], other["right"]) - max(one["left"], other["left"])
+    down = min(one["bottom"], other["bottom"]) - max(one["top"], other["top"])
+    return across > 1 and down > 1
+
+
+def test_every_card_is_drawn_with_marks_and_no_panel_lies_over_another(
+    visit: Visit, request: pytest.FixtureRequest
+) -> None:
+    page = request.node.callspec.params["visit"]
+    visit.on(WIDE)
+    expect(visit.page.locator("article.card")).to_have_count(len(page.charts))
+    assert [chart.slug for chart in page.charts if not visit.marks(chart.slug)] == []
+    plots: list[dict[str, Any]] = visit.page.evaluate(_PANELS)
+    assert len(plots) == len(page.charts)
+    for plot in plots:
+        assert all(0 <= low < high <= 1 for low, high in plot["domains"]), plot["chart"]
+        panels = [panel for panel in plot["panels"] if not panel["over"]]
+        assert _panels_over_another(panels) == [], plot["chart"]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
+def test_a_page_bars_nobody(visit: Visit, screen: tuple[int, int], theme: str) -> None:
+    visit.on(screen, theme).unfolds_the_bar()
+    found = Axe().run(visit.page).response["violations"]
+    grave = [
+        f"{each['id']}: {each['help']}: {node['html'][:120]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"][:3]
+    ]
+    assert grave == []
+
+
+@pytest.mark.parametrize("screen", [WIDE, PHONE, ZOOMED], ids=["wide", "phone", "200 %"])
+def test_a_page_scrolls_down_only_and_nothing_of_a_plot_is_cut_off(visit: Visit, screen: tuple[int, int]) -> None:
+    visit.on(screen)
+    visit.comes_to(lambda: visit.page.evaluate("document.documentElement.scrollWidth > innerWidth"), False)
+    visit.comes_to(
+        lambda: [(plot["chart"], plot["outside"]) for plot in visit.page.evaluate(_PANELS) if plot["outside"]], []
+    )
+
+
+def test_what_is_pressed_on_a_phone_is_high_enough_for_a_finger(visit: Visit) -> None:
+    visit.on(PHONE).unfolds_the_bar()
+    # A link within a sentence is as high as its line; a drop-down's field is pressed anywhere on its frame.
+    small = visit.page.evaluate(
+        """() => [...document.querySelectorAll("a, button, summary, input:not(.segments input), .segments label")]
+            .filter((each) => {
+                const { width, height } = each.getBoundingClientRect();
+                const inline = getComputedStyle(each).display === "inline";
+                return each.checkVisibility() && !inline && !each.closest(".skip, .unseen")
+                    && !each.matches(".dash-dropdown-focus-target")
+                    && width > 1 && (height < 24 || width < 24);
+            }).map((each) => each.outerHTML.slice(0, 100))"""
+    )
+    assert small == []
+
+
+def test_a_dark_page_is_dark_all_over(visit: Visit) -> None:
+    visit.on(WIDE, "dark")
+    picture = Image.open(BytesIO(visit.page.screenshot())).convert("L")
+    assert ImageStat.Stat(picture).median[0] < 40
+    assert sum(picture.histogram()[200:]) < 0.1 * picture.width * picture.height
+
+
+def test_nothing_went_wrong_on_a_page_whatever_the_screen_and_colours(visit: Visit) -> None:
+    for screen, theme in ((WIDE, "dark"), (PHONE, "light")):
+        visit.on(screen, theme)
+    assert visit.errors == []
+    assert visit.abroad == []
