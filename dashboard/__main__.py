@@ -100,7 +100,8 @@ def _warn(host: str, *, with_passwords: bool) -> None:
     else:
         risk = "whoever reaches it sees all figures, your own too"
     print(
-        f"warning: {host} is open to other machines: {risk}; see 'Serving it to others' in OPERATING.md", file=sys.stderr
+        f"warning: {host} is open to other machines: {risk}; see 'Serving it to others' in OPERATING.md",
+        file=sys.stderr,
     )
 
 

@@ -64,9 +64,14 @@ class Reader:
         return self.page
 
     def waits_for_all(self) -> None:
-        """Wait until no card is still to come, and every card has its plot or its notice."""
-        expect(self.page.locator(".to-come")).to_have_count(0)
+        """Scroll down past every card, which comes when it is near, and up again; each has its plot or its notice."""
+        for part in self.page.locator("[data-later]").all():
+            part.evaluate("part => part.scrollIntoView()")
+            expect(part).not_to_have_attribute("data-old", "")
+            expect(part.locator(".to-come")).to_have_count(0)
+            expect(part.locator("h2").first).to_be_attached()
         expect(self.page.locator(".card .plot:not(:has(.main-svg))")).to_have_count(0)
+        self.page.evaluate("scrollTo(0, 0)")
 
     def headings(self) -> list[str]:
         """The cards' findings, when all cards are there."""

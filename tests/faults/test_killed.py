@@ -170,13 +170,13 @@ def test_a_command_that_is_killed_leaves_the_last_good_state_and_the_next_one_co
     assert len(left) > 1  # some were killed before the first transaction, others after
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "rebuild"])
-def test_what_a_killed_writer_left_half_written_is_cleared_away_by_the_next_one(before: Path, name: str) -> None:
+def test_what_a_killed_writer_left_half_written_is_cleared_away_by_the_next_one(before: Path) -> None:
     """Also where the next one writes nothing of that name."""
     left = before / "snapshots/open-ev-charts/content/0123.gz.unfinished"
-    left.write_bytes(b"half")
-    done(COMMANDS.get(name) or etl("rebuild"), before)
-    assert not left.exists()
+    for command in (*COMMANDS.values(), etl("rebuild")):
+        left.write_bytes(b"half")
+        done(command, before)
+        assert not left.exists()
 
 
 def cross_checks(folder: Path) -> list[tuple[object, ...]]:

@@ -113,7 +113,7 @@ def test_a_packed_content_that_was_changed_is_refused(tmp_path: Path, data: st.D
         assert snapshot.content == KEPT.content
 
 
-@THERE
+@settings(THERE, max_examples=settings.default.max_examples // 3)
 @given(data=st.data())
 def test_an_import_of_which_the_description_or_the_figures_were_changed_is_refused_or_the_same(
     tmp_path: Path, data: st.DataObject
