@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from bench.charts import SELECTIONS
 from bench.report import Row
-from dashboard.charts import chart_of
+from dashboard.charts import chart as chart_of
 from dashboard.selection import Selection
 from db.memory import MEMORY
 from db.store import open_engine

@@ -98,6 +98,9 @@
       due.add(part);
       watcher.observe(part);
     }
+    // A link may be to what stands under the cards, which is nowhere until it was asked for.
+    if (location.hash.length > 1 && !document.getElementById(location.hash.slice(1)))
+      ask(document.querySelector('[data-later="below"]'));
   })));
   const later = (asked, sections) => {
     wanted = asked;

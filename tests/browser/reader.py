@@ -15,7 +15,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 CHROMIUM = os.environ.get("BROWSER_PATH") or next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
-WAIT = 60_000
+WAIT = 30_000
 """Milliseconds until something that does not come counts as missing."""
 expect.set_options(timeout=WAIT)
 
@@ -69,9 +69,15 @@ class Reader:
             part.evaluate("part => part.scrollIntoView()")
             expect(part).not_to_have_attribute("data-old", "")
             expect(part.locator(".to-come")).to_have_count(0)
-            expect(part.locator("h2").first).to_be_attached()
+            expect(part.locator(":scope > div > *").first).to_be_attached()
         expect(self.page.locator(".card .plot:not(:has(.main-svg))")).to_have_count(0)
         self.page.evaluate("scrollTo(0, 0)")
+
+    def goes_to(self, card: str) -> Locator:
+        """Scroll to a card, which is asked for when it is near."""
+        found = self.page.locator(f"#{card}")
+        found.evaluate("card => card.scrollIntoView()")
+        return found
 
     def headings(self) -> list[str]:
         """The cards' findings, when all cards are there."""

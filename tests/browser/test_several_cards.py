@@ -20,36 +20,38 @@ def site(made_up_site: str) -> str:
     return made_up_site
 
 
-def test_the_cards_after_the_first_come_in_one_round_trip(reader: Reader) -> None:
+def test_a_card_after_the_first_comes_when_the_reader_gets_near_it(reader: Reader) -> None:
     asked = reader.callbacks()
     page = reader.opens("/made-up")
-    assert len(reader.headings()) == 3
     expect(page.locator("#cells .heatmaplayer image")).to_be_visible()
+    expect(page.locator("#strict .to-come")).to_have_count(1)
+    assert len(asked) == 1
+    reader.goes_to("strict")
     expect(page.locator("#strict .js-line").first).to_be_visible()
     expect(page.locator("#strict .subtitle")).to_contain_text("Norway")
     expect(page.locator("#below")).to_have_text("asked for: ")
     page.wait_for_timeout(300)
-    assert len(asked) == 1
+    assert len(asked) == 3
 
 
-def test_one_action_is_answered_by_every_card_in_two_round_trips(reader: Reader) -> None:
+def test_one_action_is_answered_by_every_card_each_asked_for_once(reader: Reader) -> None:
     page = reader.opens("/made-up?market=NO")
     reader.headings()
     asked = reader.callbacks()
     reader.chooses("measure", "Growth")
     for card in ("market-share", "cells", "strict"):
-        expect(page.locator(f"#{card} .subtitle")).to_contain_text("change on")
+        expect(reader.goes_to(card).locator(".subtitle")).to_contain_text("change on")
     expect(page.locator("#below")).to_have_text("asked for: market=NO&measure=growth")
     page.wait_for_timeout(300)
-    assert len(asked) == 2
+    assert len(asked) == 4
 
 
 def test_a_card_that_refuses_leaves_the_others_and_its_link_leads_back(reader: Reader) -> None:
     page = reader.opens("/made-up")
     reader.headings()
     reader.chooses("window", "12 months")
-    expect(page.locator("#strict .notice")).to_contain_text("Months are counted one by one here.")
     expect(page.locator("#market-share .subtitle")).to_contain_text("twelve months")
+    expect(reader.goes_to("strict").locator(".notice")).to_contain_text("Months are counted one by one here.")
     expect(page.locator("#cells .heatmaplayer image")).to_be_visible()
     page.locator("#strict .way-on").click()
     expect(page.locator("#strict .js-line").first).to_be_visible()
@@ -63,10 +65,10 @@ def test_the_back_button_restores_every_card(reader: Reader) -> None:
     page = reader.opens("/made-up")
     at_first = reader.headings()
     reader.chooses("measure", "Growth")
-    expect(page.locator("#strict .subtitle")).to_contain_text("change on")
+    expect(reader.goes_to("strict").locator(".subtitle")).to_contain_text("change on")
     page.go_back()
-    expect(page.locator("#strict .subtitle")).not_to_contain_text("change on")
     expect(page.locator("#market-share .subtitle")).not_to_contain_text("change on")
+    expect(reader.goes_to("strict").locator(".subtitle")).not_to_contain_text("change on")
     assert reader.headings() == at_first
     assert reader.query() == {}
 
@@ -74,7 +76,6 @@ def test_the_back_button_restores_every_card(reader: Reader) -> None:
 def test_a_link_to_a_card_opens_the_page_at_it(reader: Reader) -> None:
     page = reader.opens("/charts/strict?market=DE")
     assert urlsplit(page.url)[2:] == ("/made-up", "market=DE", "strict")
-    reader.headings()
     expect(page.locator("#strict .js-line").first).to_be_visible()
     expect(page.locator("#strict h2")).to_be_in_viewport()
     page.locator(".contents a", has_text="Cells").click()
@@ -85,7 +86,7 @@ def test_a_link_to_a_card_opens_the_page_at_it(reader: Reader) -> None:
 @pytest.mark.parametrize("anchor", ["below", "nothing", "%"])
 def test_a_link_to_what_comes_last_goes_there_and_one_to_nothing_stays_above(reader: Reader, anchor: str) -> None:
     page = reader.opens(f"/made-up#{anchor}")
-    reader.headings()
+    expect(page.locator("#market-share .main-svg").first).to_be_visible()
     expect(page.locator("#below" if anchor == "below" else ".site-header")).to_be_in_viewport()
 
 
@@ -126,7 +127,7 @@ def test_the_theme_switch_redraws_every_card(reader: Reader) -> None:
     page.get_by_role("button", name="Dark", exact=True).click()
     background = re.compile(rgb_text(INK["dark"].background))
     for card in ("market-share", "cells", "strict"):
-        expect(page.locator(f"#{card} .main-svg").first).to_have_css("background-color", background)
+        expect(reader.goes_to(card).locator(".main-svg").first).to_have_css("background-color", background)
 
 
 @pytest.mark.parametrize("reader", [PHONE], indirect=True)
