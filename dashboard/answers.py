@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 from flask import Flask, Response, g, has_request_context, request
 
 from db.memory import Memory
-from db.store import StoreError, explained, identity
+from db.store import StoreError, explained, identity, ready
 
 if TYPE_CHECKING:
     from db import Engine
@@ -95,6 +95,7 @@ class Answers:
         if not self._is_settled(page):
             return None
         try:
+            ready(self._engine)
             with explained(self._engine), self._engine.connect() as connection:
                 data = identity(connection)
         except StoreError:

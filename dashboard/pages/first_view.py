@@ -21,7 +21,7 @@ from dashboard import pictures
 from dashboard.pages import board
 from dashboard.pages.page import LOOKS, Page, Site, framed, is_narrow
 from dashboard.pictures import PictureError
-from db.store import StoreError, explained, identity
+from db.store import StoreError, explained, identity, ready
 
 _log = logging.getLogger(__name__)
 
@@ -174,6 +174,7 @@ class FirstViews:
 
     def _name(self, site: Site, page: Page, look_name: str) -> str:
         """A name that changes with the data and the day."""
+        ready(site.engine)
         with explained(site.engine), site.engine.connect() as connection:
             told = identity(connection), site.today(), page.path, look_name
         return f"{sha256(repr(told).encode()).hexdigest()[:32]}.html"

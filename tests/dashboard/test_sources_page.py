@@ -39,6 +39,10 @@ def texts(part: Any) -> Iterator[str]:
     elif isinstance(part, list):
         for each in part:
             yield from texts(each)
+    elif isinstance(part, dict) and "data-table" in part.get("props", {}):
+        # The browser makes a table of it.
+        told = json.loads(part["props"]["data-table"])
+        yield from (cell for row in (told["header"], *told["rows"]) for cell in row)
     elif isinstance(part, dict) and "props" in part:
         yield from texts(part["props"].get("children"))
 
