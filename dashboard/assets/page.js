@@ -176,6 +176,11 @@
     field.remove();
   };
 
+  // A browser leaves a link in sight of which it sees a part.
+  document.addEventListener("focusin", ({ target }) => {
+    if (target.closest(".site-header nav")) target.scrollIntoView({ block: "nearest", inline: "nearest" });
+  });
+
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("button");
     if (!button) return;
