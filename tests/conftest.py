@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from choreographer.browsers import Chromium
 from hypothesis import settings
 from sqlalchemy import Engine
 
@@ -23,6 +24,8 @@ from etl import bundle, pipeline
 from tests.world.rows import NewDatabase
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from tests.postgres import Server
 
 # A change is tested on the same examples every time; HYPOTHESIS_PROFILE=explore looks for new ones.
@@ -74,6 +77,21 @@ def postgresql(pytestconfig: pytest.Config) -> Server | None:
     from tests.postgres import Server
 
     return Server(Path(os.environ[_SERVER]))
+
+
+# One of a process: Playwright refuses a second while the first runs, and whoever asked first keeps it to the end.
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The Chromium in which tests look at pages and drawings."""
+    from playwright.sync_api import sync_playwright
+
+    path = Chromium.find_browser(skip_local=False)
+    if path is None:
+        pytest.skip("no Chromium, Chrome or Edge on this machine")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
 
 
 _numbers = count(1)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from dash import Dash
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 from sqlalchemy import Engine
 from werkzeug.serving import make_server
 
@@ -21,7 +21,7 @@ from dashboard.app import create_app
 from dashboard.projections import scoring
 from db.store import open_engine
 from tests.browser import arrangement
-from tests.browser.reader import CHROMIUM, Reader
+from tests.browser.reader import Reader
 from tests.world import projections
 
 TODAY = date(2026, 11, 2)
@@ -73,14 +73,6 @@ def made_up_site(bundled_engine: Engine) -> Iterator[str]:
     """The address of an app on the figures that ship, with pages of one card and of three."""
     with serving(create_app(bundled_engine, pages=arrangement.PAGES)) as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="session")

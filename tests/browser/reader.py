@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-CHROMIUM = os.environ.get("BROWSER_PATH") or next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
 WAIT = 30_000
 """Milliseconds until something that does not come counts as missing."""
 expect.set_options(timeout=WAIT)
@@ -23,14 +17,6 @@ PHONE = {"viewport": {"width": 390, "height": 844}}
 DARK = {"color_scheme": "dark"}
 
 MARKS = ".trace path.point, .trace path.js-line, .trace .point path, .heatmaplayer image, .trace path.js-fill"
-
-
-def in_browser(group: str) -> list[pytest.MarkDecorator]:
-    """The marks of a module: its tests share a worker with those of the group, and need Chromium."""
-    return [
-        pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-        pytest.mark.xdist_group(group),
-    ]
 
 
 class Reader:

@@ -12,9 +12,9 @@ from PIL import Image
 from playwright.sync_api import Browser, Route, expect
 
 from dashboard.style import INK
-from tests.browser.reader import DARK, PHONE, Reader, in_browser, rgb, rgb_text
+from tests.browser.reader import DARK, PHONE, Reader, rgb, rgb_text
 
-pytestmark = in_browser("browser")
+pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.fixture

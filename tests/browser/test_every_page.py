@@ -17,9 +17,9 @@ from playwright.sync_api import Browser, expect
 
 from dashboard.pages import PAGES
 from dashboard.style import INK
-from tests.browser.reader import Reader, in_browser, rgb_text
+from tests.browser.reader import Reader, rgb_text
 
-pytestmark = in_browser("browser-real")
+pytestmark = pytest.mark.xdist_group("browser-real")
 
 WIDE, PHONE, ZOOMED = (1440, 900), (390, 844), (720, 450)
 """Screens in CSS pixels; the last one is the first at 200 %."""

@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import expect
 
 from dashboard.pages.front import PRESETS
-from tests.browser.reader import Reader, in_browser
+from tests.browser.reader import Reader
 
-pytestmark = in_browser("browser-real")
+pytestmark = pytest.mark.xdist_group("browser-real")
 
 
 @dataclass(frozen=True)

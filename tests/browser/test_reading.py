@@ -16,9 +16,9 @@ from playwright.sync_api import Browser, Page, expect
 from dashboard.charts.chart import DOWNLOAD_COLUMNS
 from dashboard.pages import PAGES
 from dashboard.pages.front import PRESETS
-from tests.browser.reader import Reader, in_browser
+from tests.browser.reader import Reader
 
-pytestmark = in_browser("browser-real")
+pytestmark = pytest.mark.xdist_group("browser-real")
 
 
 def test_back_and_forward_restore_controls_and_charts_across_pages(reader: Reader) -> None:

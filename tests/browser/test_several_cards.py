@@ -10,9 +10,9 @@ from playwright.sync_api import expect
 
 from dashboard.style import INK
 from tests.browser import arrangement
-from tests.browser.reader import DARK, PHONE, Reader, in_browser, rgb, rgb_text
+from tests.browser.reader import DARK, PHONE, Reader, rgb, rgb_text
 
-pytestmark = in_browser("browser")
+pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from choreographer.browsers import Chromium
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
 from dashboard import framing, pictures, style
 from dashboard.pictures import PictureError
@@ -213,8 +213,7 @@ sys.exit(status or (0 if same else 4))
     assert not [state for state in left.stdout.split() if not state.startswith("Z")]
 
 
-@needs_browser
-def test_no_text_of_a_full_frame_overlaps_as_the_browser_draws_it() -> None:
+def test_no_text_of_a_full_frame_overlaps_as_the_browser_draws_it(browser: Browser) -> None:
     look = style.PICTURE
     ends = [style.LineEnd(f"Maker {n} 比亚迪", 0.1 + n / 500, style.colour("byd")) for n in range(8)]
     labels = style.line_end_labels(ends, height_px=400, font_px=20, value_range=(0, 1))
@@ -232,18 +231,16 @@ def test_no_text_of_a_full_frame_overlaps_as_the_browser_draws_it() -> None:
         look=look,
     )
     svg = pictures.render(figure, format="svg", look=look).decode()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1600, "height": 900})
-        page.set_content(f"<style>body{{margin:0}}</style>{svg}")
-        page.evaluate("() => document.fonts.ready")
-        boxes: list[dict[str, Any]] = page.evaluate(
-            """() => [...document.querySelectorAll("text, .bglayer .bg")].map((shape) => {
-                const { left, top, right, bottom } = shape.getBoundingClientRect();
-                return { what: shape.textContent || "plot", left, top, right, bottom };
-            }).filter((box) => box.right > box.left)"""
-        )
-        browser.close()
+    page = browser.new_page(viewport={"width": 1600, "height": 900})
+    page.set_content(f"<style>body{{margin:0}}</style>{svg}")
+    page.evaluate("() => document.fonts.ready")
+    boxes: list[dict[str, Any]] = page.evaluate(
+        """() => [...document.querySelectorAll("text, .bglayer .bg")].map((shape) => {
+            const { left, top, right, bottom } = shape.getBoundingClientRect();
+            return { what: shape.textContent || "plot", left, top, right, bottom };
+        }).filter((box) => box.right > box.left)"""
+    )
+    page.close()
     assert len(boxes) >= 8 + 3 + 4 + 8
     outside = [box for box in boxes if min(box["left"], box["top"]) < 0 or box["right"] > 1600 or box["bottom"] > 900]
     assert not outside

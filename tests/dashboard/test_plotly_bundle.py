@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
 from dashboard import plotly_bundle
 from dashboard.plotly_bundle import TRACES, installed, reachable, registering_fewer
-
-CHROMIUM = os.environ.get("BROWSER_PATH") or shutil.which("chromium") or shutil.which("google-chrome")
 
 SOURCE = (
     "root={};var Plotly=(()=>{var W=(e,t)=>()=>(t||e((t={exports:{}}).exports,t),t.exports),Ea=(e)=>()=>e();"
@@ -100,22 +96,18 @@ def test_the_installed_file_is_of_the_expected_shape() -> None:
     assert plotly_bundle.script() is plotly_bundle.script()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 @pytest.mark.xdist_group("browser")
-def test_the_short_file_draws_the_same_pictures() -> None:
+def test_the_short_file_draws_the_same_pictures(browser: Browser) -> None:
     pictures = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        for source in (installed(), plotly_bundle.script().plain.decode()):
-            page = browser.new_page()
-            errors: list[str] = []
-            page.on("pageerror", lambda error, errors=errors: errors.append(str(error)))
-            page.set_content("<body></body>")
-            page.add_script_tag(content=source)
-            pictures.append(json.loads(page.evaluate(DRAWN)))
-            assert errors == []
-            page.close()
-        browser.close()
+    for source in (installed(), plotly_bundle.script().plain.decode()):
+        page = browser.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error, errors=errors: errors.append(str(error)))
+        page.set_content("<body></body>")
+        page.add_script_tag(content=source)
+        pictures.append(json.loads(page.evaluate(DRAWN)))
+        assert errors == []
+        page.close()
     whole, short = pictures
     assert short == whole
     assert whole["lines hover"] > 0
