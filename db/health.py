@@ -27,7 +27,7 @@ from db.schema import (
     snapshot,
     source,
 )
-from db.store import CrossCheck, Difference, Source, explained, ready
+from db.store import CrossCheck, Difference, Source, check_whole, explained, ready
 from db.vintages import penetration_ever, sales_ever
 from db.vocabulary import OPEN_END, Cadence, Grain, Obtained, SnapshotStatus, States
 
@@ -447,8 +447,11 @@ def status(engine: Engine, *, on: date) -> dict[str, Any]:
     `records` (how many of which kind), `markets` (market, basis, powertrain, grain, first_period, last_period,
     figures), `late_markets` (market, last_period, next_due), `rejections` of the files that stand and `refused` files
     (known_on, file, line, column, value, reason).
+
+    Raises `StoreError` where the database cannot be read, or is damaged anywhere.
     """
     ready(engine)
+    check_whole(engine)
     with explained(engine), engine.connect() as connection:
         rejections, refused = rejected_rows(connection), refused_files(connection)
         found = source_health(connection)

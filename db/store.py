@@ -211,8 +211,9 @@ def open_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> Engine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise StoreError(f"'{url}' is no database URL; an example is {DEFAULT_URL}") from error
+    except ArgumentError:
+        # It may hold a password, which is for no log.
+        raise StoreError(f"DATABASE_URL is no database URL; an example is {DEFAULT_URL}") from None
     if parsed.get_backend_name() == "postgresql":
         return _open_postgresql(parsed, busy_seconds)
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
@@ -313,14 +314,14 @@ def _complaint(engine: Engine, error: DatabaseError) -> str | None:
         line = " ".join(said.split())
         remedy = next((remedy for words, remedy in _REFUSALS.items() if words in line), None)
         return remedy or f"the server does not answer; see that it runs and that DATABASE_URL names it ({line})"
-    damaged = "the file is damaged or no database; move it away and run 'python -m etl rebuild'"
-    found = {"not a database": damaged, "malformed": damaged}
+    found = {"not a database": _DAMAGED, "malformed": _DAMAGED}
     if isinstance(error, OperationalError):
         found |= _FILE_TROUBLES
     remedy = next((remedy for words, remedy in found.items() if words in said.lower()), None)
     return remedy or (said if isinstance(error, OperationalError) else None)
 
 
+_DAMAGED: Final = "the file is damaged or no database; move it away and run 'python -m etl rebuild'"
 _LOCKED: Final = "another load is writing to the database and did not finish; wait for it and try again"
 _FULL: Final = "the disk is full; nothing of this snapshot was loaded; free some space and load again"
 _UNWRITABLE: Final = "the database cannot be written; check the permissions of its file and folder"
@@ -489,6 +490,19 @@ def ready(engine: Engine) -> None:
         raise StoreError(f"there is no database {place}; run 'make data' or 'python -m etl load'")
     with explained(engine), engine.connect() as connection:
         check_version(connection)
+
+
+def check_whole(engine: Engine) -> None:
+    """Raise `StoreError` where an SQLite file is damaged anywhere: all of it is read, a second or so for each 100 MB.
+
+    What is damaged is otherwise met when it is asked for, and not always then. PostgreSQL looks after its own files.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with explained(engine), engine.connect() as connection:
+        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    if found != "ok":
+        raise StoreError(f"{_place(engine)}: {_DAMAGED}")
 
 
 def latest_receipts(connection: Connection, source: str) -> dict[str, tuple[date, str]]:
