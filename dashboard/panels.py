@@ -87,6 +87,14 @@ class Panel:
     known: Ints
     sources: Ints
 
+    def since(self, month: int) -> Panel:
+        """The periods that begin in a month or after it."""
+        first = int(np.searchsorted(self.start, month))
+        if not first:
+            return self
+        arrays = ("start", "low", "high", "named", "split", "rest", "total", "known", "sources")
+        return replace(self, **{name: getattr(self, name)[first:] for name in arrays})
+
 
 def records(
     claims: Claims,
@@ -348,6 +356,8 @@ def added(panels: Sequence[Panel]) -> Panel:
 
 def at(of: Panel, starts: Ints) -> Panel:
     """The panel at the given periods, with NaN where it has none of them."""
+    if np.array_equal(of.start, starts):
+        return of
     if not len(of.start):
         of = _empty(of.entities, of.grain, length=1)
     where = np.minimum(np.searchsorted(of.start, starts), len(of.start) - 1)

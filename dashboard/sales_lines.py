@@ -565,15 +565,21 @@ class _Claims:
                 members=members,
             )
 
+        amounts = partial(panel, grain=selection.grain.value, window=_window(selection))
         if self._chosen_here is not None or market not in self._markets:
-            stated = work_out()
-        else:
-            claimed = self._markets[market]
+            return amounts(work_out())
+        claimed = self._markets[market]
+        if members is not None:
             # Who belongs to a group is not told by the claims.
-            what = ("records", powertrain, by, tuple(entities))
-            ever = claimed.at_all_times(()).follows(what, work_out) if members is None else work_out()
-            stated = ever.at(claimed.asked.in_time(ever.start))
-        return panel(stated, grain=selection.grain.value, window=_window(selection))
+            stated = work_out()
+            return amounts(stated.at(claimed.asked.in_time(stated.start)))
+        ever = claimed.at_all_times(())
+        what = (powertrain, by, tuple(entities))
+        whole = ever.follows(
+            ("panel", *what, selection.grain, selection.window),
+            lambda: amounts(ever.follows(("records", *what), work_out)),
+        )
+        return whole if claimed.asked.first is None else whole.since(claimed.asked.first)
 
     def ranks(self, claims: Claims) -> list[int]:
         """The precedence of the sources of some claims, by code."""
@@ -795,7 +801,8 @@ def _in_range(start: Ints, selection: Selection) -> Bools:
 def _entity_lines(
     market: str, units: Panel, whole: Panel, start: Ints, selection: Selection, nouns: Nouns
 ) -> list[Line]:
-    now, before, of = at(units, start), _year_before(units, start, selection), at(whole, start)
+    now = at(units, start)
+    before, of = _year_before(units, now, selection), at(whole, start)
     value, low, high, known = _measured(
         selection.measure, low=now.low, high=now.high, known=now.known, before=before, whole=of
     )
@@ -861,7 +868,8 @@ def _entity_lines(
 
 def _market_line(market: str, units: Panel, whole: Panel, start: Ints, selection: Selection, nouns: Nouns) -> Line:
     """A market's total, which is exact: it hides nobody."""
-    now, before, of = at(units, start), _year_before(units, start, selection), at(whole, start)
+    now = at(units, start)
+    before, of = _year_before(units, now, selection), at(whole, start)
     value, low, high, known = _measured(
         selection.measure,
         low=now.total[:, None],
@@ -892,7 +900,8 @@ def _market_line(market: str, units: Panel, whole: Panel, start: Ints, selection
 
 def _part_line(powertrain: str, units: Panel, whole: Panel, start: Ints, selection: Selection) -> Line:
     """The cars of one powertrain, as a part of all that `whole` counts of the same maker or markets."""
-    now, before, of = at(units, start), _year_before(units, start, selection), at(whole, start)
+    now = at(units, start)
+    before, of = _year_before(units, now, selection), at(whole, start)
     # What a maker's cars are a share of is its own figure; one that is bounded is no denominator.
     of = replace(of, total=np.where(of.low == of.high, of.low, np.nan)[:, 0])
     value, low, high, known = _measured(
@@ -918,9 +927,9 @@ def _part_line(powertrain: str, units: Panel, whole: Panel, start: Ints, selecti
     )
 
 
-def _year_before(units: Panel, start: Ints, selection: Selection) -> Panel:
-    """The panel in the same periods a year before: what nothing but growth is set against."""
-    return at(units, start - 12 if selection.measure is Measure.GROWTH else start)
+def _year_before(units: Panel, now: Panel, selection: Selection) -> Panel:
+    """The panel in the periods a year before `now`: what nothing but growth is set against."""
+    return at(units, now.start - 12) if selection.measure is Measure.GROWTH else now
 
 
 def _of_same_sources(values: Floats, now: Panel, before: Panel) -> Floats:

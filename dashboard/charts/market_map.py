@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -203,7 +203,7 @@ class Tile:
         """The last month that is in the figure."""
         return self.start + self.figures.selection.grain.months - 1
 
-    @property
+    @cached_property
     def value(self) -> float:
         return float(self.line.value[self.at])
 
@@ -212,19 +212,19 @@ class Tile:
         """Whether the publisher names the maker; always of all makers together."""
         return bool(self.line.named[self.at])
 
-    @property
+    @cached_property
     def period(self) -> str:
         """'12 months to Apr 2026', '2024', 'Q1 2026'."""
         if self.figures.selection.grain is Grain.YEAR:
             return str(month_start(self.start).year)
         return period_name(self.figures, self.at).removeprefix("the ")
 
-    @property
+    @cached_property
     def amount(self) -> str:
         """The value with its bound."""
         return marked_text(self.line, self.at, self.figures.selection)
 
-    @property
+    @cached_property
     def change(self) -> str:
         """By how much it changed on the year: '+1.2 pp' of a share, '+12.3 %' of cars; nothing where that is open."""
         change = change_on_year(self.line, self.figures, self.at)
@@ -255,7 +255,7 @@ class Map:
         """The period of most tiles of the finest grain that there is: what other tiles are marked against."""
         return self.typical.period
 
-    @property
+    @cached_property
     def typical(self) -> Tile:
         """A tile of that period."""
         finest = min((tile.figures.selection.grain for tile in self.tiles), key=lambda grain: grain.months)
