@@ -200,7 +200,7 @@ def csv_text(rows: pd.DataFrame) -> str:
     columns = [
         [_number(value) for value in rows[name].tolist()]
         if rows[name].dtype.kind in "fi"
-        else [_plain(str(value)) for value in rows[name].tolist()]
+        else _plain(list(map(str, rows[name].tolist())))
         for name in rows.columns
     ]
     out = StringIO()
@@ -219,9 +219,10 @@ def _number(value: float) -> str:
     return np.format_float_positional(value, precision=10, fractional=False, trim="-")
 
 
-def _plain(text: str) -> str:
-    escaped = _FORMULA.sub(r"\1'", text)
-    return escaped.replace("\r", " ").replace("\n", " ")
+def _plain(texts: Sequence[str]) -> list[str]:
+    """Texts on one line each, none of which is a formula; most columns say few different things many times."""
+    plain = {text: _FORMULA.sub(r"\1'", text).replace("\r", " ").replace("\n", " ") for text in set(texts)}
+    return [plain[text] for text in texts]
 
 
 # JSON
@@ -232,10 +233,7 @@ def document(
 ) -> dict[str, Any]:
     """A reading as plain values: what the page prints, the rows, and the receipts that each row names by number."""
     selection = reading.selection
-    if chart.row_receipts:
-        receipts, of_row = _receipts_of_records(chart.row_receipts(connection, reading), rows=len(rows))
-    else:
-        receipts, of_row = _receipts(connection, reading, rows) if chart.receipts else ([], [[]] * len(rows))
+    receipts, of_row = receipts_of_rows(connection, chart, reading, rows)
     values = {
         name: [_json_number(value) for value in rows[name].tolist()]
         if rows[name].dtype.kind in "fi"
@@ -270,6 +268,18 @@ def json_text(document: dict[str, Any]) -> str:
 def _json_number(value: float) -> float | int | None:
     text = _number(value)
     return None if not text else float(text) if "." in text else int(text)
+
+
+def receipts_of_rows(
+    connection: Connection, chart: Chart, reading: Reading, rows: pd.DataFrame
+) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
+    """Every receipt once, and for each row those it rests on: `receipt` is the place in that list, `lines` are sorted.
+
+    A receipt has what `_RECEIPT` names, as text, but for its `urls`, which are a list.
+    """
+    if chart.row_receipts:
+        return _receipts_of_records(chart.row_receipts(connection, reading), rows=len(rows))
+    return _receipts(connection, reading, rows) if chart.receipts else ([], [[]] * len(rows))
 
 
 _RECEIPT = ("source", "file", "known_from", "known_on", "sha256", "obtained", "origin_url", "text", "urls")
@@ -338,37 +348,50 @@ def _receipts(
             for basis, powertrain in sorted({each for of_row in counted for each in of_row})
         ]
     )
+
+    def about_row(key: tuple[Any, ...], of_bases: tuple[tuple[str, str], ...]) -> list[_About]:
+        _, in_markets, slug, name, model, model_name, *_ = key
+        makers = (
+            [""] if slug == ALL else [nouns.makers.get(each, name) for each in (slug, *nouns.members.get(slug, ()))]
+        )
+        of_model = model_name if model != ALL else ""
+        return [
+            (*counted_as, market, maker, of_model)
+            for counted_as, market, maker in product(of_bases, in_markets.split("+"), makers)
+        ]
+
+    about = [about_row(key, of_bases) for key, of_bases in zip(keys, counted, strict=True)]
     numbers: dict[tuple[Any, ...], int] = {}
-    # By basis, powertrain, market, maker, model and first month: the number of the receipt, the line, the source, the
-    # month after.
-    lines: dict[tuple[str, str, str, str, str, int], list[tuple[int, int, str, int]]] = defaultdict(list)
-    about = ["basis", "powertrain", "market", "maker", "model", "period_start", "grain", "line", "source_slug"]
+    # Of what rows are about, by first month: the number of the receipt, the line, the source, the month after.
+    lines: dict[_About, dict[int, list[tuple[int, int, str, int]]]] = {
+        each: defaultdict(list) for of_row in about for each in of_row
+    }
+    told = ["basis", "powertrain", "market", "maker", "model", "period_start", "grain", "line", "source_slug"]
     for identity, (*counts, maker, model, start, grain, line, source) in zip(
-        _tuples(claims, _RECEIPT), _tuples(claims, about), strict=True
+        _tuples(claims, _RECEIPT), _tuples(claims, told), strict=True
     ):
         month = _month(start)
         place = numbers.setdefault(identity, len(numbers)), line, source, month + GRAIN_MONTHS[grain]
         basis, powertrain, market = counts
         for of_maker, of_model in ((maker, ""), (maker, model), ("", "")):
-            lines[basis, powertrain, market, of_maker, of_model, month].append(place)
+            if (found := lines.get((basis, powertrain, market, of_maker, of_model))) is not None:
+                found[month].append(place)
     receipts = [dict(zip(_RECEIPT, map(str, identity), strict=True)) for identity in numbers]
     of_row = []
-    for (_, in_markets, slug, name, model, model_name, sources, *_), of_bases, span in zip(
-        keys, counted, spans, strict=True
-    ):
+    for (*_, sources, _, _), of_what, span in zip(keys, about, spans, strict=True):
         behind = sources.split(";")
-        makers = (
-            [""] if slug == ALL else [nouns.makers.get(each, name) for each in (slug, *nouns.members.get(slug, ()))]
-        )
         places: dict[int, set[int]] = defaultdict(set)
-        of_model = model_name if model != ALL else ""
-        for counted_as, market, maker, part in product(of_bases, in_markets.split("+"), makers, span):
+        for by_month, part in product([lines[each] for each in of_what], span):
             for month in part:
-                for number, line, source, end in lines.get((*counted_as, market, maker, of_model, month), ()):
+                for number, line, source, end in by_month.get(month, ()):
                     if end <= part.stop and source in behind:
                         places[number].add(line)
         of_row.append([{"receipt": number, "lines": sorted(found)} for number, found in sorted(places.items())])
     return [{**receipt, "urls": receipt["urls"].split()} for receipt in receipts], of_row
+
+
+_About = tuple[str, str, str, str, str]
+"""Basis, powertrain, market, maker and model; without a maker all of them, without a model the maker's own."""
 
 
 def _tuples(frame: pd.DataFrame, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:

@@ -9,12 +9,17 @@ file that does not look as expected is served as it is.
 from __future__ import annotations
 
 import gzip
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
+from pathlib import Path
+
+INSTALLED = Path(str(files("plotly") / "package_data" / "plotly.min.js"))
+KEPT = Path(__file__).with_name("__pycache__")
 
 TRACES = frozenset({"bar", "heatmap"})
 """The trace types that charts draw, besides `scatter`, which is always there."""
@@ -35,17 +40,33 @@ class Script:
 @lru_cache(maxsize=1)
 def script() -> Script:
     """The script to serve, made once in a process."""
-    source = installed()
-    # Another build of plotly.js may have another shape: the whole of it works as well.
-    with suppress(ValueError, AttributeError, IndexError):
-        source = reachable(registering_fewer(source))
-    body = source.encode()
+    body = file().read_bytes()
     return Script(plain=body, gzipped=gzip.compress(body, 6, mtime=0), etag=sha256(body).hexdigest()[:32])
+
+
+def file() -> Path:
+    """The script as a file. It is kept beside the compiled code, and stays right as that does: this code or another
+    plotly.js make another one. The installed file where nothing can be kept, or where it has another shape.
+    """
+    source = installed()
+    made_from = sha256(source.encode() + Path(__file__).read_bytes()).hexdigest()[:32]
+    kept = KEPT / f"plotly-{made_from}.js"
+    if kept.is_file():
+        return kept
+    # Another build of plotly.js may have another shape: the whole of it works as well.
+    with suppress(ValueError, AttributeError, IndexError, OSError):
+        short = reachable(registering_fewer(source))
+        KEPT.mkdir(exist_ok=True)
+        unfinished = kept.with_suffix(f".{os.getpid()}")
+        unfinished.write_text(short, encoding="utf-8")
+        unfinished.replace(kept)
+        return kept
+    return INSTALLED
 
 
 def installed() -> str:
     """plotly.js as the installed package has it."""
-    return (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+    return INSTALLED.read_text(encoding="utf-8")
 
 
 # Registering fewer trace types

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from io import BytesIO
@@ -94,17 +94,15 @@ def stamped(reading: Reading, *, is_stale: bool) -> Reading:
     return replace(reading, badge=replace(badge, text=text, amber=True, reason=f"{STALE} {badge.reason}".strip()))
 
 
-def receipts(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    """The receipts of a chart's JSON document, each with all the lines of its file that a row rests on."""
+def receipts(
+    found: Sequence[Mapping[str, Any]], of_rows: Iterable[Sequence[Mapping[str, Any]]]
+) -> tuple[Mapping[str, Any], ...]:
+    """Receipts as `downloads.receipts_of_rows` gives them, each with all lines of its file that a row rests on."""
     lines: dict[int, set[int]] = defaultdict(set)
-    for row in document["rows"]:
-        for rests_on in row["receipts"]:
+    for of_row in of_rows:
+        for rests_on in of_row:
             lines[rests_on["receipt"]].update(rests_on["lines"])
-    return tuple(
-        {**receipt, "lines": sorted(lines[number])}
-        for number, receipt in enumerate(document["receipts"])
-        if lines[number]
-    )
+    return tuple({**receipt, "lines": sorted(lines[number])} for number, receipt in enumerate(found) if lines[number])
 
 
 # The manifest

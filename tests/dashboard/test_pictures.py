@@ -147,12 +147,12 @@ def test_a_thin_line_is_not_blank(theme: style.Theme) -> None:
 @needs_browser
 def test_an_error_in_a_figure_is_one_line_and_the_browser_lives_on() -> None:
     png(bars())
-    browser = pictures._browser._kaleido
+    browser = pictures._browser._kept
     with pytest.raises(PictureError, match=r"^the figure cannot be drawn: ") as caught:
         png({"data": [7], "layout": {}})
     assert "\n" not in str(caught.value)
     assert png(bars())
-    assert pictures._browser._kaleido is browser is not None
+    assert pictures._browser._kept is browser is not None
 
 
 @needs_browser
@@ -174,11 +174,79 @@ def test_threads_share_the_browser(anew: None) -> None:
 @needs_browser
 def test_a_browser_that_died_is_replaced(anew: None) -> None:
     first = png(bars())
-    kaleido = pictures._browser._kaleido
-    assert kaleido is not None
-    pictures._kill(kaleido)
+    browser = pictures._browser._kept
+    assert browser is not None
+    pictures._kill(browser.kaleido)
     assert png(bars()) == first
-    assert pictures._browser._kaleido is not kaleido
+    assert pictures._browser._kept is not browser
+
+
+@needs_browser
+@pytest.mark.parametrize("format", ["png", "svg"])
+def test_a_picture_is_the_same_whatever_was_drawn_before_it(anew: None, format: pictures.Format) -> None:
+    def drawn(figure: Figure) -> bytes:
+        return pictures.render(figure, format=format, look=SMALL)
+
+    first = drawn(bars())
+    assert drawn(bars("Another", xaxis={"title": {"text": "Makers"}})) != first
+    with pytest.raises(PictureError):
+        drawn({"data": [7], "layout": {}})
+    assert drawn(bars()) == first
+
+
+@needs_browser
+def test_a_page_that_has_drawn_many_pictures_is_loaded_anew_and_draws_the_same(
+    anew: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "PICTURES_A_PAGE", 2)
+    assert len({png(bars()) for _ in range(2 * pictures.TABS + 1)}) == 1
+
+
+@needs_browser
+def test_a_browser_that_dies_over_two_pictures_is_replaced_for_both(anew: None) -> None:
+    first = png(bars())
+    browser = pictures._browser._kept
+    assert browser is not None
+    with ThreadPoolExecutor(2) as pool:
+        drawn = [pool.submit(png, bars()) for _ in range(4)]
+        pictures._kill(browser.kaleido)
+        assert [picture.result() for picture in drawn] == [first] * 4
+
+
+@needs_browser
+def test_those_who_close_the_browser_at_once_do_not_wait_for_each_other_for_ever(anew: None) -> None:
+    first = png(bars())
+    with ThreadPoolExecutor(4) as pool:
+        closing = [pool.submit(pictures.close) for _ in range(3)]
+        drawing = pool.submit(png, bars())
+        assert [done.result(60) for done in closing] == [None] * 3
+        assert drawing.result(60) == first
+
+
+@pytest.mark.parametrize(
+    ("answered", "says"),
+    [
+        (b"", "no readable PNG"),
+        (b"<svg/>", "no readable PNG"),
+        (b"cut", "no readable PNG"),
+        (b"smaller", "a PNG of"),
+    ],
+)
+def test_what_is_no_whole_png_of_the_size_is_refused(
+    monkeypatch: pytest.MonkeyPatch, answered: bytes, says: str
+) -> None:
+    def of(width: int) -> bytes:
+        content = BytesIO()
+        Image.effect_noise((width, SMALL.height * SMALL.scale), 50).save(content, "PNG")
+        return content.getvalue()
+
+    whole = of(SMALL.width * SMALL.scale) if SMALL.width else b""
+    made = {b"cut": whole[: len(whole) // 2], b"smaller": of(7)}.get(answered, answered)
+    monkeypatch.setattr(pictures._browser, "draw", lambda *_, **__: made)
+    with pytest.raises(PictureError, match=says):
+        png(bars())
+    monkeypatch.setattr(pictures._browser, "draw", lambda *_, **__: whole)
+    assert png(bars()) == whole
 
 
 @needs_browser
@@ -203,7 +271,7 @@ if child == 0:
     os._exit(0 if same else 3)
 same = png(bars()) == first
 status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-print(pictures._browser._kaleido.subprocess.pid)
+print(pictures._browser._kept.kaleido.subprocess.pid)
 sys.exit(status or (0 if same else 4))
 """
     root = Path(__file__).parents[2]
