@@ -366,16 +366,22 @@ def _receipts(
     lines: dict[_About, dict[int, list[tuple[int, int, str, int]]]] = {
         each: defaultdict(list) for of_row in about for each in of_row
     }
-    told = ["basis", "powertrain", "market", "maker", "model", "period_start", "grain", "line", "source_slug"]
-    for identity, (*counts, maker, model, start, grain, line, source) in zip(
-        _tuples(claims, _RECEIPT), _tuples(claims, told), strict=True
+    concerned: dict[_About, list[dict[int, list[tuple[int, int, str, int]]]]] = {}
+    told = _tuples(claims, ["basis", "powertrain", "market", "maker", "model"])
+    places_of = _tuples(claims, ["period_start", "grain", "line", "source_slug"])
+    for identity, about_claim, (start, grain, line, source) in zip(
+        _tuples(claims, _RECEIPT), told, places_of, strict=True
     ):
-        month = _month(start)
-        place = numbers.setdefault(identity, len(numbers)), line, source, month + GRAIN_MONTHS[grain]
-        basis, powertrain, market = counts
-        for of_maker, of_model in ((maker, ""), (maker, model), ("", "")):
-            if (found := lines.get((basis, powertrain, market, of_maker, of_model))) is not None:
-                found[month].append(place)
+        if about_claim not in concerned:
+            *where, maker, model = about_claim
+            wider = [(*where, *part) for part in ((maker, ""), (maker, model), ("", ""))]
+            concerned[about_claim] = [lines[each] for each in wider if each in lines]
+        number = numbers.setdefault(identity, len(numbers))
+        if concerned[about_claim]:
+            month = _month(start)
+            place = number, line, source, month + GRAIN_MONTHS[grain]
+            for by_month in concerned[about_claim]:
+                by_month[month].append(place)
     receipts = [dict(zip(_RECEIPT, map(str, identity), strict=True)) for identity in numbers]
     of_row = []
     for (*_, sources, _, _), of_what, span in zip(keys, about, spans, strict=True):

@@ -9,6 +9,7 @@ reports that are there and moved into place whole, or not at all.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import re
 import shutil
@@ -103,15 +104,14 @@ def make(
                 )
                 snapshots = queries.standing_snapshots(connection, as_of=day)
             layout = report_pages.digest(told, pages)
-            small = [hands.submit(_small, page, layout.cell) for page in report_pages.on_digest(pages)]
             blank = hands.submit(pictures.render, layout.paper, format="png", look=PAPER)
+            small = [hands.submit(_small, page, layout.cell) for page in report_pages.on_digest(pages)]
             for page, picture in zip(pages, large, strict=True):
                 (folder / f"{page.stem}.png").write_bytes(picture.result())
                 (folder / f"{page.stem}.csv").write_bytes(page.csv)
                 tell(page.sheet.name)
-            cells = [picture.result() for picture in small]
-            paper = blank.result()
-            (folder / "digest.png").write_bytes(layout.page(paper, cells))
+            cells = (picture.result() for picture in small)
+            (folder / "digest.png").write_bytes(layout.page(blank.result(), cells))
             (folder / "index.html").write_text(report_pages.index(told, pages, left_out), encoding="utf-8")
             checksums = {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
             manifest = report_pages.manifest(told, pages, left_out, snapshots=snapshots, checksums=checksums)
@@ -352,6 +352,7 @@ def report(
     if again and not is_to_send:
         print("error: --again goes with --send", file=sys.stderr)
         raise typer.Exit(2)
+    gc.freeze()  # What is imported stays: nobody need look through it for garbage again and again.
     # Whoever ends a job ends it so; what is unfinished is cleared away all the same.
     was = signal.signal(signal.SIGTERM, _end)
     folder = None

@@ -267,8 +267,11 @@ class Digest:
     columns: int
     top: int
 
-    def page(self, paper: bytes, charts: Sequence[bytes]) -> bytes:
-        """The page as a PNG, from the pictures of the paper and of the charts, in columns in their order."""
+    def page(self, paper: bytes, charts: Iterable[bytes]) -> bytes:
+        """The page as a PNG, from the pictures of the paper and of the charts, in columns in their order.
+
+        Each chart is taken when the one before it stands.
+        """
         with Image.open(BytesIO(paper)) as blank:
             page = blank.convert("RGB")
         for number, picture in enumerate(charts):

@@ -1144,14 +1144,17 @@ def history(engine: Engine, slug: str) -> History:
 
 def _frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:
     """A frame of a query's rows; words as plain text, dates as ISO text."""
-    result = connection.execute(query)
-    rows = result.all()
+    names = [column.name for column in query.selected_columns]
+    rows = _driver_rows(connection, query)
     # By column: pandas takes several times as long to look at rows one by one.
-    columns = zip(*rows, strict=True) if rows else ((),) * len(result.keys())
-    frame = pd.DataFrame(dict(zip(result.keys(), map(list, columns), strict=True)))
-    for name in frame.columns:
-        if len(frame) and isinstance(frame[name].iloc[0], date):
-            frame[name] = [value.isoformat() for value in frame[name]]
-        elif frame[name].dtype == object:
-            frame[name] = ["" if value is None else str(value) for value in frame[name]]
-    return frame
+    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
+    return pd.DataFrame({name: _plain(values) for name, values in zip(names, columns, strict=True)})
+
+
+def _plain(values: Sequence[Any]) -> list[Any]:
+    """Numbers as they are; anything else as text, where what is missing is empty and equal texts are one object."""
+    kinds = set(map(type, values)) - {type(None)}
+    if kinds and all(issubclass(kind, (int, float)) for kind in kinds):
+        return list(values)
+    plain = {value: "" if value is None else str(value) for value in set(values)}
+    return [plain[value] for value in values]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
@@ -79,11 +81,46 @@ def test_what_is_out_of_reach_is_left_out() -> None:
         SOURCE.replace("})();", ""),
     ],
 )
-def test_a_file_of_another_shape_is_served_as_it_is(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plotly_bundle, "installed", lambda: source)
-    plotly_bundle.script.cache_clear()
+def test_a_file_of_another_shape_is_served_as_it_is(source: str, install: Callable[[str], None]) -> None:
+    install(source)
     assert plotly_bundle.script().plain.decode() == source
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[str], None]]:
+    """Install another plotly.js, of which nothing is kept yet."""
+
+    def put(source: str) -> None:
+        (tmp_path / "plotly.min.js").write_text(source, encoding="utf-8")
+        monkeypatch.setattr(plotly_bundle, "INSTALLED", tmp_path / "plotly.min.js")
+        monkeypatch.setattr(plotly_bundle, "KEPT", tmp_path / "kept")
+        plotly_bundle.script.cache_clear()
+
+    yield put
     plotly_bundle.script.cache_clear()
+
+
+def test_the_short_file_is_kept_for_the_next_process_until_the_installed_one_is_another(
+    install: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install(SOURCE)
+    made = plotly_bundle.file()
+    assert made.read_text(encoding="utf-8") == reachable(registering_fewer(SOURCE))
+    assert [*(tmp_path / "kept").iterdir()] == [made]
+    with monkeypatch.context() as patch:
+        patch.setattr(plotly_bundle, "reachable", lambda _: pytest.fail("it was made again"))
+        assert plotly_bundle.file() == made
+    other = SOURCE.replace("8/slope/2", "6/slope/2")
+    install(other)
+    assert plotly_bundle.file() != made
+    assert plotly_bundle.file().read_text(encoding="utf-8") == reachable(registering_fewer(other))
+
+
+def test_where_nothing_can_be_kept_the_installed_file_is_served(install: Callable[[str], None], tmp_path: Path) -> None:
+    install(SOURCE)
+    (tmp_path / "kept").write_text("no folder")
+    assert plotly_bundle.file() == tmp_path / "plotly.min.js"
+    assert plotly_bundle.script().plain.decode() == SOURCE
 
 
 def test_the_installed_file_is_of_the_expected_shape() -> None:
