@@ -57,23 +57,11 @@ def measure() -> list[Row]:
         bundled_database(database)
         with serving.app(str(database), _OURS) as process:
             specs = json.loads(serving.get(_OURS, "/_dash-dependencies"))
-            _until_ready(specs)
+            serving.until_idle(process.pid)
             done, held = _room(specs, process.pid)
             rows = _of_room(done, held)
             rows.append(_rate(specs))
     return rows
-
-
-def _until_ready(specs: asking.Specs) -> None:
-    """Until the server has done what it does ahead: the first views, and the fit of the projection."""
-    page = next(page for page in PAGES if page.with_levers)
-    body = json.dumps(asking.act(specs, page, "")).encode()
-    for _ in range(1500):
-        is_drawn = b'"figure"' in serving.post(_OURS, PATH, body)
-        if is_drawn and serving.get(_OURS, f"/first-view?path={page.path}&look=dark-narrow"):
-            return
-        sleep(0.4)
-    sys.exit("error: the server was not ready within ten minutes")
 
 
 def _room(specs: asking.Specs, pid: int) -> tuple[list[Done], list[float]]:

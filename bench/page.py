@@ -34,11 +34,11 @@ def measure() -> list[Row]:
     with TemporaryDirectory() as name:
         bundled_database(Path(name) / "ev_market.sqlite")
         empty = ["-m", "gunicorn", "--workers", "2", "--bind", f"127.0.0.1:{_EMPTY}", "bench.empty_page:server"]
-        with serving.app(f"{name}/ev_market.sqlite", _OURS), serving.serving(empty, {}, _EMPTY):
+        with serving.app(f"{name}/ev_market.sqlite", _OURS) as app, serving.serving(empty, {}, _EMPTY):
             cold: dict[int, list[float]] = {_OURS: [], _EMPTY: []}
             again: dict[int, list[float]] = {_OURS: [], _EMPTY: []}
             seen: list[float] = []
-            _wait_for_first_view()
+            serving.until_idle(app.pid)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=_chromium(), args=_FLAGS)
                 for _ in range(REPEATS):
@@ -116,15 +116,6 @@ def _noted(page: Page) -> View:
     sleep(0.2)
     seen = page.evaluate("window.seen")
     return View(seen["picture"] / 1000 if "picture" in seen else None, seen["live"] / 1000)
-
-
-def _wait_for_first_view() -> None:
-    """Until the server has made what the page begins with, as it does in the seconds after it starts."""
-    for _ in range(600):
-        if serving.get(_OURS, "/first-view?path=/market&look=light-wide"):
-            return
-        sleep(0.2)
-    sys.exit("error: no first view was made within two minutes")
 
 
 def _rate(ask: Callable[[], bytes]) -> float:

@@ -21,6 +21,7 @@ from dashboard.charts.market_drawing import (
     Places,
     band,
     hover_format,
+    marks,
     plain,
     point_key,
     sizes,
@@ -389,16 +390,12 @@ def _line(
     reach = {"type": "data", "array": plain(line.high - line.value), "arrayminus": [0.0], "thickness": 1.5, "width": 6}
     return {
         "type": "scatter",
-        "mode": "lines+markers",
         "name": style.escape(line.name if several else "HHI" if axis == "y" else "Four largest"),
         "x": list(dates),
         "y": heights,
         "yaxis": axis,
         "line": {"color": colour, "width": 2, "dash": style.dash(line.market) if several else "solid"},
-        "marker": {
-            "size": 9 if is_alone else sizes(heights, at, figures.unfinished),
-            "symbol": symbols("circle", at, figures.unfinished),
-        },
+        **marks(9 if is_alone else sizes(heights, at, figures.unfinished), symbols("circle", at, figures.unfinished)),
         **({"error_y": reach} if is_alone else {}),
         "customdata": [[] if n is None else point_key(line, figures, n) for _, n in at],
         "text": ["" if n is None else _hover(line, n, axis) for _, n in at],

@@ -145,7 +145,8 @@ def draw(reading: Reading, look: Look) -> Figure:
     layout["xaxis"] |= {"anchor": "y2"}
     for trace in figure["data"]:
         if "customdata" in trace:
-            trace["marker"] |= {"size": _sizes(trace["y"], trace["marker"]["size"], look)}
+            given = trace["marker"]
+            trace |= market_drawing.marks(_sizes(trace["y"], given["size"], look), given["symbol"])
     layout["yaxis"] |= {"nticks": 5}
     layout["yaxis2"] = {**layout["yaxis"], "domain": list(LOWER), "nticks": 4, "anchor": "x", **panel["yaxis2"]}
     layout |= {"barmode": "overlay", "bargap": 0.25}

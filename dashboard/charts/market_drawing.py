@@ -74,7 +74,6 @@ def trend(
         traces.append(
             {
                 "type": "scatter",
-                "mode": "lines+markers",
                 "name": style.escape(line.name),
                 "x": dates,
                 "y": heights,
@@ -83,10 +82,10 @@ def trend(
                     "width": 2.5 if _stands_out(line) else 2,
                     "dash": dash(line, selection),
                 },
-                "marker": {
-                    "size": 5 if len(dates) <= 24 else sizes(heights, at, figures.unfinished_of(line)),
-                    "symbol": symbols(symbol(line, selection), at, figures.unfinished_of(line)),
-                },
+                **marks(
+                    5 if len(dates) <= 24 else sizes(heights, at, figures.unfinished_of(line)),
+                    symbols(symbol(line, selection), at, figures.unfinished_of(line)),
+                ),
                 "customdata": [[] if n is None else point_key(line, figures, n) for _, n in at],
                 "text": ["" if n is None else _hover(line, n, selection) for _, n in at],
                 "hovertemplate": "%{text}",
@@ -143,6 +142,14 @@ def spread(values: Floats, at: Places) -> list[float | None]:
     """Values along a time axis with its gaps, as Plotly takes them."""
     heights = plain(values)
     return [None if n is None else heights[n] for _, n in at]
+
+
+def marks(size: int | Sequence[int], symbol: str | Sequence[str]) -> dict[str, Any]:
+    """Mode and markers of a line whose markers are of such sizes; without any it has none, of which each would cost the
+    browser as much as one that is seen."""
+    if not np.any(size):
+        return {"mode": "lines", "marker": {"size": 0, "symbol": symbol}}
+    return {"mode": "lines+markers", "marker": {"size": size, "symbol": symbol}}
 
 
 def sizes(heights: Sequence[float | None], at: Places, unfinished: Bools) -> list[int]:
