@@ -19,7 +19,7 @@ from flask import Flask, Response, redirect, request
 from markupsafe import escape
 from pydantic import ValidationError, validate_call
 
-from dashboard import actions, downloads, guard, password, plotly_bundle
+from dashboard import actions, downloads, generator_runtime, guard, password, plotly_bundle
 from dashboard.actions import ImpossibleAction
 from dashboard.answers import Answers, asked_from
 from dashboard.downloads import Format, Problem
@@ -73,13 +73,15 @@ _OF_CHARTS = """<link rel="preload" as="script" href="/_dash-component-suites/pl
 
 
 class _App(Dash):
-    """Dash with titles and descriptions of our pages, and without the bundle of its table, which none of them uses."""
+    """Dash with titles and descriptions of our pages, and without the scripts that none uses: that of its table,
+    and polyfills.
+    """
 
     pages: Sequence[Page] = ()
 
     def interpolate_index(self, *args: Any, **parts: Any) -> str:
         lines = parts["scripts"].splitlines()
-        parts["scripts"] = "\n".join(line for line in lines if "/dash_table/" not in line)
+        parts["scripts"] = "\n".join(_without_polyfills(line) for line in lines if "/dash_table/" not in line)
         page = _page_at(request.path, self.pages)
         parts["title"] = f"{page.name} – {PRODUCT}" if page else PRODUCT
         if page:
@@ -90,6 +92,12 @@ class _App(Dash):
         index = super().interpolate_index(*args, **parts)  # type: ignore[no-untyped-call]
         preloads = _OF_CHARTS if page and page.charts else ""
         return str(index).replace("{%noscript%}", needs).replace("{%preloads%}", preloads)
+
+
+def _without_polyfills(line: str) -> str:
+    if "/polyfill@" not in line or generator_runtime.script() is None:
+        return line
+    return f'<script src="{generator_runtime.url()}"></script>'
 
 
 def create_app(
@@ -195,6 +203,10 @@ def _add_routes(server: Flask, site: Site, pages: Sequence[Page], first_views: F
         """What is answered here in the place of Dash."""
         if request.path == plotly_bundle.URL and request.method in ("GET", "HEAD"):
             return _plotly()
+        if request.path == generator_runtime.url() and request.method in ("GET", "HEAD"):
+            response = Response(generator_runtime.script(), content_type="text/javascript; charset=utf-8")
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+            return response
         rule = request.url_rule.rule if request.url_rule else ""
         if rule == "/<path:path>" and not _page_at(request.path, pages):
             return _not_found(pages)

@@ -368,7 +368,10 @@ def _brands(slug: str, nouns: Nouns) -> tuple[str, ...]:
 
 
 def options(name: str, selection: Selection, nouns: Nouns) -> list[dict[str, str]]:
-    """The options of a control with `WITH_OPTIONS`: regions before countries, groups before brands."""
+    """The options of a control with `WITH_OPTIONS`: regions before countries, groups before brands.
+
+    While a control is hidden it has none but those that are chosen: browsers index each of them.
+    """
     if name == "market":
         regions = sorted(nouns.regions, key=lambda code: nouns.markets[code])
         countries = sorted(nouns.markets.keys() - nouns.regions, key=lambda code: nouns.markets[code])
@@ -383,11 +386,11 @@ def options(name: str, selection: Selection, nouns: Nouns) -> list[dict[str, str
         listed = dict([*groups, *(pair for pair in brands if pair[0] not in in_groups)])
         listed |= {slug: nouns.makers.get(slug, slug) for slug in selection.makers if slug not in listed}
         return [{"value": slug, "label": label} for slug, label in listed.items()]
-    wanted = set(selection.makers)
+    wanted, is_hidden = set(selection.makers), name in hidden(selection)
     models = [
         (f"{nouns.makers.get(maker, maker)} {nouns.models[slug]}", slug)
         for slug, maker in nouns.model_makers.items()
-        if not wanted or maker in wanted or slug in selection.models
+        if slug in selection.models or (not is_hidden and (not wanted or maker in wanted))
     ]
     return [{"value": slug, "label": label} for label, slug in sorted(models, key=lambda pair: pair[0].casefold())]
 
