@@ -271,7 +271,7 @@ def test_6_what_is_only_unnamed_is_whole(empty_engine: Engine) -> None:
 
 
 # 7. A shared link that drops filters. Held too by test_selection's
-#    test_a_selection_is_read_back_from_its_own_query and test_page_browser's test_a_deep_link_sets_chart_and_controls.
+#    test_a_selection_is_read_back_from_its_own_query and test_a_card's test_a_deep_link_sets_chart_and_controls.
 
 
 @given(
