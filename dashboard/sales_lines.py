@@ -79,6 +79,8 @@ class Line:
 
     def at(self, periods: Bools | Ints) -> Line:
         """The line over some of its periods."""
+        if periods.dtype == np.bool_ and periods.all():
+            return self
         return replace(
             self,
             value=self.value[periods],

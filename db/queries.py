@@ -171,6 +171,21 @@ class Told:
     told_by: frozenset[tuple[str, str, str, str]]
     remarks: Mapping[int, str]
 
+    def since(self, as_of: date | None) -> date:
+        """The day on which what was known on a day, or is known now, became so: on it the same claims stood."""
+        days = self._days
+        if not len(days):
+            return _EPOCH
+        day = (min(as_of or OPEN_END, OPEN_END) - _EPOCH).days
+        place = int(np.searchsorted(days, day, side="right"))
+        return _EPOCH + timedelta(days=int(days[place - 1] if place else days[0] - 1))
+
+    @cached_property
+    def _days(self) -> Ints:
+        """The days, since 1970-01-01, on which a claim began to stand or ceased to."""
+        days = np.unique(np.concatenate([self.claims.known_from, self.known_to]))
+        return np.asarray(days[days != STANDING])
+
     def stood(self, as_of: date | None) -> Bools:
         """Which claims stood on a day; without one, those that stand now."""
         if as_of is None or as_of >= OPEN_END:
@@ -300,8 +315,8 @@ class MarketClaims:
 
     def at_all_times(self, powertrains: Sequence[str]) -> MarketClaims:
         """The claims about some powertrains in whatever months."""
-        asked = replace(self.asked, powertrains=tuple(sorted(powertrains)), first=None, last=None, newest=0)
-        return replace(self, asked=asked)
+        asked = Asked(bases=self.asked.bases, powertrains=tuple(sorted(powertrains)), as_of=self.asked.as_of)
+        return MarketClaims(told=self.told, asked=asked, identity=self.identity)
 
     def follows(self, what: Hashable, work_out: Callable[[], Followed]) -> Followed:
         """What follows from these claims alone: worked out once, and remembered for as long as they are."""
@@ -389,8 +404,14 @@ def sales_figures(
         newest = min(newest, _month_of(as_of)) if as_of else newest
         asked = replace(asked, newest=newest - newest % 12 - 12)
     data = identity(connection)
+    # A market's figures change on few days: whatever day is asked for, they are those of the last one, and what follows
+    # from them is worked out once.
     every = {
-        market: MarketClaims(told=of[market], asked=asked, identity=data and (data, market, scope))
+        market: MarketClaims(
+            told=of[market],
+            asked=replace(asked, as_of=of[market].since(as_of)),
+            identity=data and (data, market, scope),
+        )
         for market in sorted(of)
     }
     found = {market: each for market, each in every.items() if each.latest}

@@ -89,7 +89,6 @@ RUN_HERE: dict[str, str] = {
     "python -m etl load": "nothing new: every snapshot is loaded already",
     f'{CONNECT}.execute(\\"VACUUM INTO \'backup.sqlite\'\\")"': "",
     f'{CONNECT}.execute(\\"VACUUM INTO \'trial.sqlite\'\\")"': "",
-    f"{CONNECT.replace('; ', '; print(')}.execute('PRAGMA integrity_check').fetchone()[0])\"": "ok",
     f"{TRIAL} python -m etl load --source SLUG --from DIR": "loaded",
     f'{EXPORT} --query "market=CN&window=ttm" --format csv --out -': "period_start,grain,",
     "python -m dashboard.export market-share --help": "A selection starts from:",

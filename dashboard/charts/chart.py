@@ -135,6 +135,9 @@ class Chart:
     row_receipts: Callable[[Connection, Reading], pd.DataFrame] | None = None
     """For a chart of records: the claims behind the rows of the download, as `queries.record_receipts` gives them, with
     the number of the row (from 0) in a column `row`. Without it they are found by what a row counts."""
+    ahead: tuple[str, ...] = ()
+    """Queries that are worked out before anybody asks, beside what the chart begins with: what takes long at first and
+    is often asked next."""
     by_day: bool = False
     """Whether a point is of a day: its `period_start` is the day's ordinal (`date.toordinal`), not a month number."""
 

@@ -767,4 +767,5 @@ MARKET_MAP = Chart(
     rows=rows,
     table=table,
     receipts=receipts,
+    ahead=("powertrain=NEV",),
 )

@@ -62,11 +62,12 @@ def layout(site: Site, page: Page, query: str, look_name: str) -> Component:
 
 
 def answers_ahead(site: Site, pages: Sequence[Page]) -> Iterator[None]:
-    """Ask what each chart begins with, one after another, so that the database's answers are remembered."""
+    """Ask what each chart begins with, and what it has ready, so that the database's answers are remembered."""
     for page in pages:
         for chart in page.charts:
-            yield
-            card.answer(site, page, chart, "")
+            for query in ("", *chart.ahead):
+                yield
+                card.answer(site, page, chart, query)
 
 
 def later_sections(page: Page) -> tuple[str, ...]:

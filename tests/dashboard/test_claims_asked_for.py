@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from dashboard.charts.market_share import MEASURES
 from dashboard.sales_lines import MarketFigures, market_figures
 from dashboard.selection import Selection
 from db import queries
+from db.memory import MEMORY
 from tests.dashboard.test_market_share import read
 from tests.dashboard.test_sales_lines import fill, monthly
 
@@ -120,3 +121,32 @@ def test_that_a_range_names_nobody_is_said_of_the_range_alone(empty_engine: Engi
     assert "Since 2025 only totals are published for Germany: no makers." in reading.notes
     reading = read(empty_engine, "market=DE,FR&by=market&makers=tesla")
     assert "After Dec 2023 only totals are published for Germany: no makers." in reading.notes
+
+
+def test_every_day_between_two_changes_of_a_market_is_the_first_of_them(bundled_engine: Engine) -> None:
+    with bundled_engine.connect() as connection:
+        of = queries.told(connection, ["CN", "DE", "US", "SC"])
+    assert len(of) == 4
+    days = [date(2019, 1, 1) + timedelta(days=97 * n) for n in range(40)]
+    for told in of.values():
+        first = {told.since(day) for day in days}
+        assert 1 < len(first) < len(days)
+        for day in [*days, None, date.max]:
+            since = told.since(day)
+            assert day is None or since <= day or not told.stood(day).any()
+            assert (told.stood(since) == told.stood(day)).all()
+
+
+def test_two_days_on_which_the_same_was_known_are_worked_out_once(
+    bundled_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bundled_engine.connect() as connection:
+        told = queries.told(connection, ["DE"])["DE"]
+    since = told.since(date(2026, 7, 1))
+    assert since < date(2026, 7, 1)
+    MEMORY.forget()
+    one = figures(bundled_engine, f"market=DE&as_of={since}")
+    monkeypatch.setattr(sales_lines, "records", lambda *_, **__: pytest.fail("it was worked out again"))
+    other = figures(bundled_engine, "market=DE&as_of=2026-07-01")
+    assert [line.value.tolist() for line in other.lines] == [line.value.tolist() for line in one.lines]
+    assert (one.dataset.as_of, other.dataset.as_of) == (since, date(2026, 7, 1))
