@@ -132,6 +132,7 @@ RECIPES: dict[str, tuple[str, ...]] = {
     "make pictures": ("-m dashboard.export market-share", "pictures/market-share.svg"),
     "make report": ("-m etl load", "-m dashboard.report"),
     "make report WEEK=2026-W27": ("-m dashboard.report --week 2026-W27",),
+    "make bench": ("-m bench",),
     "make audit": ("pip-audit", "--vulnerability-service osv"),
     "make lock": ("uv pip compile pyproject.toml", "--generate-hashes"),
 }
