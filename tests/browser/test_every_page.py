@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from io import BytesIO
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -118,6 +119,20 @@ def test_a_page_bars_nobody(visit: Visit, screen: tuple[int, int], theme: str) -
         for node in each["nodes"][:3]
     ]
     assert grave == []
+
+
+@pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
+def test_the_words_of_the_navigation_are_apart(visit: Visit, screen: tuple[int, int]) -> None:
+    words = visit.on(screen).page.evaluate(
+        """() => [...document.querySelectorAll(".site-header nav a")].map((link) => {
+            const text = document.createRange();
+            text.selectNodeContents(link);
+            const { left, right } = text.getBoundingClientRect();
+            return [left, right];
+        })"""
+    )
+    assert len(words) == len(PAGES)
+    assert all(right + 8 < left for (_, right), (left, _) in pairwise(words))
 
 
 @pytest.mark.parametrize("screen", [WIDE, PHONE, ZOOMED], ids=["wide", "phone", "200 %"])
