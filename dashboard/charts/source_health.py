@@ -246,6 +246,9 @@ def _day(day: date | None) -> str:
 
 # The plot
 
+_PAD = 2
+"""Pixels around the words of a row."""
+
 
 def draw(reading: Reading, look: Look) -> Figure:
     """A row for each source, the longest overdue on top, and a line for the day on which they are judged."""
@@ -254,6 +257,9 @@ def draw(reading: Reading, look: Look) -> Figure:
     is_narrow = look.width is None and look.font_px < style.SCREEN.font_px
     ink = style.INK[look.theme]
     font = round(look.font_px * 0.92)
+    if look.width is not None:
+        # Words and notes around the plot leave it little more than half of a picture; no two rows' words may touch.
+        font = min(font, int((look.height * 0.54 / len(sources) - 2 * _PAD) / style.LINE_HEIGHT))
     top, bottom = round(look.font_px * (5.8 if is_narrow else 3.2)), round(look.font_px * 2.6)
     height = look.height if look.width else top + bottom + len(sources) * (_ROW_WITH_NAME if is_narrow else _ROW)
     # Marks stand below the name where the row carries it.
@@ -272,7 +278,7 @@ def draw(reading: Reading, look: Look) -> Figure:
             },
             # The line of the day goes through the row, and not through its words.
             "bgcolor": ink.amber if each.is_overdue else ink.background,
-            "borderpad": 2,
+            "borderpad": _PAD,
             "showarrow": False,
             "xref": "paper",
             "x": 1,

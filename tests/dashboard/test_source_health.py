@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from dashboard import style
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge, Reading
 from dashboard.charts.source_health import SOURCE_HEALTH, Health, Judged, draw, title
-from dashboard.downloads import csv_text
+from dashboard.downloads import csv_text, framed
 from dashboard.selection import InvalidSelection, NotPublished
 from dashboard.style import INK, SCREEN, Figure, Look
 from db.health import Rows, SourceHealth, Stated
@@ -225,3 +225,14 @@ def test_makers_who_print_now_and_then_have_no_late_markets(empty_engine: Engine
     rows = [("DE", "month", "2026-02-01", 100), ("FR", "month", "2024-01-01", 100)]
     publish(empty_engine, rows, known_on=date(2026, 3, 5), source=source)
     assert read(empty_engine).notes == ()
+
+
+def test_on_a_sheet_no_two_rows_words_lie_over_one_another(bundled_engine: Engine) -> None:
+    with bundled_engine.connect() as connection:
+        reading = SOURCE_HEALTH.load(connection, SOURCE_HEALTH.defaults, today=date(2026, 11, 23))
+    assert len(reading.content.sources) >= 20
+    layout = framed(SOURCE_HEALTH, reading, look=style.SHEET, site="")["layout"]
+    row = (layout["height"] - layout["margin"]["t"] - layout["margin"]["b"]) / len(reading.content.sources)
+    words = [note for note in layout["annotations"] if note.get("yref") == "y"]
+    assert len(words) == len(reading.content.sources)
+    assert all(note["font"]["size"] * style.LINE_HEIGHT <= row for note in words)
