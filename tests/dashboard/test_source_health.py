@@ -235,4 +235,4 @@ def test_on_a_sheet_no_two_rows_words_lie_over_one_another(bundled_engine: Engin
     row = (layout["height"] - layout["margin"]["t"] - layout["margin"]["b"]) / len(reading.content.sources)
     words = [note for note in layout["annotations"] if note.get("yref") == "y"]
     assert len(words) == len(reading.content.sources)
-    assert all(note["font"]["size"] * style.LINE_HEIGHT <= row for note in words)
+    assert all(note["font"]["size"] * style.LINE_HEIGHT + 2 * note["borderpad"] <= row for note in words)
