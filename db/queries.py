@@ -547,7 +547,7 @@ def receipts(
         query = query.where(series.c.maker.in_(makers))
     if model is not None:
         query = query.where(series.c.model == model)
-    return _frame(connection, query)
+    return _driver_frame(connection, query)
 
 
 def records(connection: Connection, table: str, *, as_of: date | None = None, **only: Collection[Any]) -> pd.DataFrame:
@@ -1165,6 +1165,22 @@ def history(engine: Engine, slug: str) -> History:
 
 def _frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:
     """A frame of a query's rows; words as plain text, dates as ISO text."""
+    result = connection.execute(query)
+    rows = result.all()
+    # By column: pandas takes several times as long to look at rows one by one.
+    columns = zip(*rows, strict=True) if rows else ((),) * len(result.keys())
+    frame = pd.DataFrame(dict(zip(result.keys(), map(list, columns), strict=True)))
+    for name in frame.columns:
+        if len(frame) and isinstance(frame[name].iloc[0], date):
+            frame[name] = [value.isoformat() for value in frame[name]]
+        elif frame[name].dtype == object:
+            frame[name] = ["" if value is None else str(value) for value in frame[name]]
+    return frame
+
+
+def _driver_frame(connection: Connection, query: Select[Any]) -> pd.DataFrame:
+    """The same of rows as the driver hands them over: for a query without columns of fractions, which engines word
+    differently."""
     names = [column.name for column in query.selected_columns]
     rows = _driver_rows(connection, query)
     # By column: pandas takes several times as long to look at rows one by one.
