@@ -24,8 +24,8 @@ from bench.report import Row
 from dashboard.charts.chart import Chart
 from dashboard.pages import PAGES, board, card
 from dashboard.pages.page import Page, Site
+from db.database import open_engine
 from db.memory import MEMORY
-from db.store import open_engine
 
 TODAY = date(2026, 7, 24)
 SELECTIONS = (

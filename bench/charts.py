@@ -18,7 +18,7 @@ from bench.report import Row
 from dashboard.actions import PATH
 from dashboard.pages.market import MARKET
 from db import schema
-from db.store import open_engine, writing
+from db.database import open_engine, writing
 from etl import bundle, pipeline
 
 COPIES = 10

@@ -14,8 +14,8 @@ from bench.charts import SELECTIONS
 from bench.report import Row
 from dashboard.charts import chart as chart_of
 from dashboard.selection import Selection
+from db.database import open_engine
 from db.memory import MEMORY
-from db.store import open_engine
 from etl import bundle, pipeline
 from tests import postgres
 

@@ -26,9 +26,10 @@ from dashboard.charts.chart import Chart
 from dashboard.pages import PAGES, board, card
 from dashboard.pages.page import Page, Site
 from dashboard.report_list import sheets
-from db import Engine, schema, store
+from db import Engine, database, schema, store
+from db.contents import Contents, Receipt, Source
+from db.database import open_engine, writing
 from db.memory import MEMORY
-from db.store import Contents, Receipt, Source, open_engine, writing
 from db.vocabulary import ALL, Cadence, Obtained, States
 
 FIGURES = int(os.environ.get("FIGURES") or 10_000_000)
@@ -111,7 +112,7 @@ def _grow(path: Path, more: int) -> Iterator[float]:
     countries = -(-more // (VINTAGES * MAKERS * YEARS * 12))
     codes = [f"Z{n}" for n in range(countries)]
     with writing(engine) as connection:
-        store.create(
+        database.create(
             connection,
             markets=[{"code": code, "name": f"Made-up {code}", "adjective": code, "kind": "country"} for code in codes],
         )

@@ -18,7 +18,8 @@ from sqlalchemy import select
 from bench.report import Row
 from bench.upstream import write_files
 from db import schema
-from db.store import Outcome, open_engine
+from db.contents import Outcome
+from db.database import open_engine
 from etl import pipeline
 from etl.pipeline import Refusal
 from etl.snapshots import SnapshotStore

@@ -19,7 +19,7 @@ from dashboard.report_list import Sheet, sheets
 from dashboard.selection import Selection
 from dashboard.style import SHEET, Figure
 from db import Engine
-from db.store import open_engine
+from db.database import open_engine
 
 WEEK, DAY = "2026-W30", date(2026, 7, 26)
 MARKETS = ("CN", "DE", "GB", "NO", "US", "FR", "SE", "IT", "ES", "DK", "AT", "BE")

@@ -29,7 +29,7 @@ from dashboard.pages.projection import PROJECTION
 from dashboard.password import PasswordError
 from dashboard.selection import Refusal
 from db import Engine
-from db.store import DEFAULT_URL, StoreError, explained, identity, open_engine, ready
+from db.database import DEFAULT_URL, StoreError, explained, identity, open_engine, ready
 
 WORKERS = 2
 THREADS = 16

@@ -21,7 +21,7 @@ from dashboard import findings
 from dashboard.findings import ALERTING, Finding
 from dashboard.thresholds import STANDARD, THRESHOLDS, ThresholdError, Thresholds
 from db import Connection
-from db.store import DEFAULT_URL, StoreError, explained, open_engine, ready
+from db.database import DEFAULT_URL, StoreError, explained, open_engine, ready
 
 
 def of(connection: Connection, *, day: date, before: date, thresholds: Thresholds = STANDARD) -> tuple[Finding, ...]:

@@ -2,8 +2,8 @@
 
 Many analysts look at the same few selections. What a page of cards shows follows from the question, the data and the
 day alone, so a process keeps its last answers as they were sent and gives them again. It is no state: the data's
-identity is part of the question (`db.store.identity`), so that after a load the next request is worked out anew, and to
-forget all of it changes nothing but time. An answer that something else had a part in is not kept (`not_again`).
+identity is part of the question (`db.database.identity`), so that after a load the next request is worked out anew,
+and to forget all of it changes nothing but time. An answer that something else had a part in is not kept (`not_again`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from flask import Flask, Response, g, has_request_context, request
 
+from db.database import StoreError, explained, identity, ready
 from db.memory import Memory
-from db.store import StoreError, explained, identity, ready
 
 if TYPE_CHECKING:
     from db import Engine

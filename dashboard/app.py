@@ -28,9 +28,9 @@ from dashboard.pages import PAGES, board
 from dashboard.pages.first_view import FirstViews
 from dashboard.pages.market import MARKET
 from dashboard.pages.page import PRODUCT, Page, Site, framed, look_name
-from db import queries
+from db import provenance
+from db.database import StoreError
 from db.schema import SCHEMA_VERSION
-from db.store import StoreError
 
 if TYPE_CHECKING:
     from db import Engine
@@ -219,7 +219,7 @@ def _add_routes(server: Flask, site: Site, pages: Sequence[Page], first_views: F
     @server.get("/health")
     def health() -> Any:
         try:
-            last = queries.last_snapshot(site.engine)
+            last = provenance.last_snapshot(site.engine)
         except StoreError as error:
             _log.warning("the database cannot be read: %s", error)
             return guard.text(503, "the database cannot be read; the reason is in the server's log")

@@ -16,7 +16,8 @@ from itertools import combinations
 
 import pandas as pd
 
-from db.queries import Citation, Nouns
+from db.provenance import Citation
+from db.queries import Nouns
 from db.vocabulary import ALL, OTHER, Grain, Powertrain, States, Word
 
 SIGNIFICANT_DIGITS: Mapping[str, int] = {"iea-global-ev-data": 2, "our-world-in-data": 2}
@@ -122,8 +123,8 @@ class Conflicts:
 def compared(claims: pd.DataFrame, citations: Iterable[Citation]) -> tuple[Pair, ...]:
     """Every pair of figures of two sources about the same cars, in order of period.
 
-    `claims` is as `queries.sales_figures` gives it. A sum is only taken where all its months or quarters are there, and
-    where its source does not state the longer period itself.
+    `claims` is as `market_claims.sales_figures` gives it. A sum is only taken where all its months or quarters are
+    there, and where its source does not state the longer period itself.
     """
     about = {cited.slug: cited for cited in citations}
     stated = _stated(claims, about)

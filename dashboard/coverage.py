@@ -18,7 +18,9 @@ from dashboard.sales_lines import month_number, month_start
 from dashboard.selection import PowertrainChoice, Selection
 from db import queries
 from db.claims import Claims, Ints
-from db.queries import Citation, Dataset, MarketClaims, Nouns
+from db.market_claims import Dataset, MarketClaims
+from db.provenance import Citation
+from db.queries import Nouns
 from db.vocabulary import ALL, OTHER, Grain
 
 

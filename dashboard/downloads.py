@@ -33,9 +33,9 @@ from dashboard.precedence import PUBLISHED_AS
 from dashboard.sales_lines import months_behind
 from dashboard.selection import InvalidSelection, NotYetMade, PowertrainChoice, Refusal, Selection, Window
 from dashboard.style import Figure, Look
-from db import queries
+from db import provenance, queries
 from db.claims import GRAIN_MONTHS
-from db.store import StoreError, explained, ready
+from db.database import StoreError, explained, ready
 from db.vocabulary import ALL, Grain
 
 if TYPE_CHECKING:
@@ -334,7 +334,7 @@ def _receipts(
     ]
     claims = pd.concat(
         [
-            queries.receipts(
+            provenance.receipts(
                 connection,
                 markets=sorted({code for market in set(rows["market"]) for code in market.split("+")}),
                 bases=(basis,),

@@ -16,7 +16,7 @@ from dashboard.charts.chart import Chart
 from dashboard.downloads import Format, download
 from dashboard.pictures import PictureError
 from dashboard.selection import NAMES, InvalidSelection, Refusal
-from db.store import DEFAULT_URL, StoreError, open_engine
+from db.database import DEFAULT_URL, StoreError, open_engine
 
 app = typer.Typer(
     add_completion=False,

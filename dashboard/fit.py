@@ -17,7 +17,7 @@ import typer
 from dashboard import projected
 from dashboard.projected import Told
 from dashboard.selection import Refusal
-from db.store import DEFAULT_URL, StoreError, explained, open_engine, ready
+from db.database import DEFAULT_URL, StoreError, explained, open_engine, ready
 
 
 def main(

@@ -15,7 +15,7 @@ import numpy as np
 
 from dashboard.selection import PowertrainChoice
 from db.claims import Claims, Ints, Vocabulary, Words
-from db.queries import Citation
+from db.provenance import Citation
 from db.vocabulary import ALL, OTHER, Powertrain, States
 
 PUBLISHED_AS: Mapping[PowertrainChoice, tuple[Powertrain, ...]] = {

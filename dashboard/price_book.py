@@ -11,8 +11,8 @@ import pandas as pd
 
 from dashboard.prices import EURO, CannotConvert, PriceLine, Quote, Rates, TaxRule, Terms, price_lines
 from dashboard.selection import InvalidSelection, NotPublished, PowertrainChoice, Real, Selection
-from db import Connection, queries
-from db.queries import Citation
+from db import Connection, provenance, queries
+from db.provenance import Citation
 from db.vocabulary import DatePrecision, Evidence, PriceKind, RangeCycle, TaxIncluded
 
 
@@ -260,4 +260,4 @@ def cited(connection: Connection, book: PriceBook, terms: Terms, rows: Iterable[
         frames.append(book.rate_frames["tax_rate"])
     if terms.base_year is not None:
         frames.append(book.rate_frames["price_index"])
-    return queries.record_citations(connection, *frames, as_of=book.as_of)
+    return provenance.record_citations(connection, *frames, as_of=book.as_of)

@@ -37,8 +37,9 @@ from dashboard.projections.scenarios import Scenario
 from dashboard.projections.scoring import Prediction
 from dashboard.projections.sensitivity import Bar
 from dashboard.selection import InvalidSelection, NotPublished, NotYetMade
-from db import Connection, queries
-from db.queries import Citation, Dataset
+from db import Connection, market_claims, provenance, queries
+from db.market_claims import Dataset
+from db.provenance import Citation
 from db.vocabulary import ALL, Basis, Grain, Powertrain
 
 _log = logging.getLogger(__name__)
@@ -134,7 +135,7 @@ def fits_folder(database_url: str) -> Path:
 def told(connection: Connection, *, as_of: date | None, today: date) -> Told:
     """The record as known on a day, None for now. Raises `NotPublished` where there is too little to build it from."""
     url = connection.engine.url.render_as_string(hide_password=False)
-    standing = queries.standing_snapshots(connection, as_of=as_of)
+    standing = provenance.standing_snapshots(connection, as_of=as_of)
     seen = sha256(repr([sorted(each.items()) for each in standing]).encode()).hexdigest()
     key = f"{url} {seen} {as_of or today}"
     found = _TOLD.get(key, lambda: _read(connection, as_of=as_of, today=today, key=key))
@@ -152,7 +153,9 @@ def _read(connection: Connection, *, as_of: date | None, today: date, key: str) 
     nouns = queries.nouns(connection, as_of=as_of)
     places = sorted(nouns.markets.keys() - nouns.regions)
     sold = {
-        basis: queries.sales_figures(connection, markets=markets, bases=[basis], powertrains=powertrains, as_of=as_of)
+        basis: market_claims.sales_figures(
+            connection, markets=markets, bases=[basis], powertrains=powertrains, as_of=as_of
+        )
         for basis, markets, powertrains in (
             (Basis.DELIVERY, ["WORLD"], [Powertrain.BEV]),
             (Basis.RETAIL, ["CN"], [Powertrain.BEV]),
@@ -188,7 +191,7 @@ def _read(connection: Connection, *, as_of: date | None, today: date, key: str) 
         raise NotPublished(f"there is no projection to show: {error}") from error
     used = {slug for frame in (world, china, cars_told) for slug in frame["source"]}
     cited = [tuple(one for one in of.citations if one.slug in used) for of in sold.values()]
-    cited.append(queries.record_citations(connection, *frames.values(), *of_month.values(), as_of=as_of))
+    cited.append(provenance.record_citations(connection, *frames.values(), *of_month.values(), as_of=as_of))
     return Told(
         record=built,
         asked=as_of,

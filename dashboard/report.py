@@ -37,8 +37,8 @@ from dashboard.report_pages import PAPER, LeftOut, Page, Week
 from dashboard.selection import InvalidSelection, NotYetMade, Refusal
 from dashboard.send import SendError
 from dashboard.style import SHEET, Look
-from db import Connection, Engine, health, queries
-from db.store import DEFAULT_URL, StoreError, explained, open_engine, ready
+from db import Connection, Engine, health, provenance
+from db.database import DEFAULT_URL, StoreError, explained, open_engine, ready
 
 Tell = Callable[[str], None]
 
@@ -102,7 +102,7 @@ def make(
                     then=lambda page: large.append(hands.submit(_large, page, site=site)),
                     tell=tell,
                 )
-                snapshots = queries.standing_snapshots(connection, as_of=day)
+                snapshots = provenance.standing_snapshots(connection, as_of=day)
             layout = report_pages.digest(told, pages)
             blank = hands.submit(pictures.render, layout.paper, format="png", look=PAPER)
             small = [hands.submit(_small, page, layout.cell) for page in report_pages.on_digest(pages)]

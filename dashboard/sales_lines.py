@@ -32,9 +32,11 @@ from dashboard.selection import (
     Selection,
     Window,
 )
-from db import Connection, queries
+from db import Connection, market_claims, queries
 from db.claims import GRAIN_MONTHS, Bools, Claims, Floats, Ints
-from db.queries import Citation, Dataset, MarketClaims, Membership, Nouns
+from db.market_claims import Dataset, MarketClaims
+from db.provenance import Citation
+from db.queries import Membership, Nouns
 from db.vocabulary import ALL, OTHER, Basis, Grain, Powertrain, VehicleScope
 
 _WINDOW_MONTHS = {Window.THREE_MONTHS: 3, Window.TTM: 12}
@@ -398,7 +400,7 @@ def _claimed(
     last: date | None = None,
 ) -> Dataset:
     """What is claimed about the cars of a selection, and about all cars where they bound it."""
-    return queries.sales_figures(
+    return market_claims.sales_figures(
         connection,
         markets=selection.market,
         bases=HEADLINE_BASES if selection.basis is BasisChoice.REPORTED else (selection.basis.value,),

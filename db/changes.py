@@ -35,7 +35,8 @@ from sqlalchemy import (
 
 from db.health import Expected, Recorded, Stated, furthest
 from db.memory import remembered
-from db.queries import Citation, citations, rows_with
+from db.provenance import Citation, citations
+from db.rows import rows_with
 from db.schema import RECORDS, evidence, maker_group, market, penetration, sales, series, snapshot, source
 from db.vocabulary import ALL, OPEN_END, Grain, Obtained, SnapshotStatus, States
 

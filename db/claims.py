@@ -98,8 +98,8 @@ class Words:
 
 @dataclass(init=False, eq=False, repr=False)
 class Claims:
-    """Claims (N) as `queries.sales_figures` gives them: `month` is a period's first as year * 12 + month - 1, `units`
-    are cars, `known_from` is in days since 1970-01-01.
+    """Claims (N) as `market_claims.sales_figures` gives them: `month` is a period's first as year * 12 + month - 1,
+    `units` are cars, `known_from` is in days since 1970-01-01.
 
     Some of the rows of others take a column from these when it is looked at: most measures look at few.
     """

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, literal, select
 
+from db.contents import Source
+from db.database import check_whole, explained, ready
 from db.memory import remembered
 from db.queries import next_due
 from db.schema import (
@@ -27,7 +29,7 @@ from db.schema import (
     snapshot,
     source,
 )
-from db.store import CrossCheck, Difference, Source, check_whole, explained, ready
+from db.store import CrossCheck, Difference
 from db.vintages import penetration_ever, sales_ever
 from db.vocabulary import OPEN_END, Cadence, Grain, Obtained, SnapshotStatus, States
 

@@ -1,8 +1,8 @@
 """What the database said, remembered for as long as it would say the same.
 
-Every write gives the data a new identity (`store.identity`), for which each reader's transaction asks first. An answer
-is kept under the database's address, that identity and the question. So it is never out of date: after a load, by
-whatever process, the next request asks under another identity. And it is no state of the app: to forget all of it at
+Every write gives the data a new identity (`database.identity`), for which each reader's transaction asks first. An
+answer is kept under the database's address, that identity and the question. So it is never out of date: after a load,
+by whatever process, the next request asks under another identity. And it is no state of the app: to forget all of it at
 any moment changes nothing but the time that the next answer takes. What is kept cannot be changed, and what was not
 asked for longest is forgotten first, once `BYTES` are full.
 """
@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from sqlalchemy import Connection
 
-from db import store
+from db import database
 from db.claims import Claims
 
 BYTES = 64 * 1024 * 1024
@@ -138,7 +138,7 @@ def identity(connection: Connection) -> Hashable | None:
         known = _identities.get(begun) if begun else None
     if known is None:
         # What is read first begins the transaction, and all that it reads later is as old as that.
-        known = str(connection.engine.url), store.identity(connection)
+        known = str(connection.engine.url), database.identity(connection)
         with _identities_lock:
             _identities[connection.get_transaction()] = known
     return None if known[1] is None else known

@@ -294,7 +294,7 @@ def _record(
 
     Each row says besides where it stands in its file, since when it is known, and at which address it can be read;
     with `by_address` two addresses that tell the same thing are two rows. `info` has the names of `key` and `values`,
-    and under `fields` the order of a row of `store.Contents.records`.
+    and under `fields` the order of a row of `contents.Contents.records`.
     """
     about = (*(column.name for column in key), *(("url",) if by_address else ()))
     said = tuple(column.name for column in values)

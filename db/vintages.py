@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Table, case, select
 
 from db.claims import STANDING, Bools, Claims, Ints, Words
+from db.market_claims import claim_columns, told
 from db.memory import remembered
-from db.queries import claim_columns, told
 from db.schema import penetration, sales, series, snapshot, source
 from db.vocabulary import OPEN_END, Obtained, SnapshotStatus
 

@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from db import Engine, health
-from db.store import DEFAULT_URL, Outcome, Source, StoreError, open_engine
+from db.contents import Outcome, Source
+from db.database import DEFAULT_URL, StoreError, open_engine
 from db.vocabulary import ALL, OTHER, Cadence, Obtained
 from etl import bundle as bundled
 from etl import harmonize, imports, pipeline, tidy

@@ -18,10 +18,11 @@ from typing import Any, Final
 
 import pandas as pd
 
-from db import Engine, queries, records
+from db import Engine, history, records
+from db.contents import SALES_FIELDS, SERIES_KEY, FileHistory, Receipt
+from db.database import StoreError
 from db.records import Rows
 from db.schema import RECORDS
-from db.store import SALES_FIELDS, SERIES_KEY, FileHistory, Receipt, StoreError
 from db.vocabulary import Obtained
 from etl.claims import Refused, cited_remark, cited_urls
 
@@ -36,25 +37,25 @@ def write(engine: Engine, source: str, *, folder: Path = FOLDER) -> int:
 
     The same database gives the same bytes.
     """
-    history = queries.history(engine, source)
-    if history.snapshots.empty:
+    of_source = history.history(engine, source)
+    if of_source.snapshots.empty:
         raise StoreError(f"the database holds no figures of {source}; load them before bundling")
     target = folder / source
     target.mkdir(parents=True, exist_ok=True)
-    texts = sorted({*history.sales["evidence"], *history.penetration["evidence"]})
+    texts = sorted({*of_source.sales["evidence"], *of_source.penetration["evidence"]})
     numbers = {text: number for number, text in enumerate(texts)}
     sales, penetration = (
-        claims.assign(evidence=claims["evidence"].map(numbers)) for claims in (history.sales, history.penetration)
+        claims.assign(evidence=claims["evidence"].map(numbers)) for claims in (of_source.sales, of_source.penetration)
     )
     tables = {
-        "snapshots.csv": history.snapshots,
-        "rejections.csv": history.rejections,
+        "snapshots.csv": of_source.snapshots,
+        "rejections.csv": of_source.rejections,
         "sales.csv.gz": sales,
         "penetration.csv.gz": penetration,
         "evidence.csv.gz": pd.DataFrame({"text": texts}),
-        "groups.csv": history.groups,
-        "names.csv": history.names,
-        **{f"{name}.csv.gz": frame for name, frame in history.records.items()},
+        "groups.csv": of_source.groups,
+        "names.csv": of_source.names,
+        **{f"{name}.csv.gz": frame for name, frame in of_source.records.items()},
     }
     size = 0
     for name, frame in tables.items():

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from db.store import Contents
+from db.contents import Contents
 from etl.claims import Refused
 
 _GRAIN_MONTHS = {"month": 1, "quarter": 3, "year": 12}

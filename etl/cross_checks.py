@@ -1,8 +1,8 @@
 """Rules across figures: what must add up. A difference is shown, and nothing is thrown away for it.
 
-Every rule is a pure function of the claims that stand now, with the columns of `db.queries.standing_claims`, and gives
-how many pairs of figures it compared and which of them differ. Small differences have known causes, which the notes
-name: first prints against restated years, figures rounded by their publisher, two registers of one country.
+Every rule is a pure function of the claims that stand now, with the columns of `db.market_claims.standing_claims`, and
+gives how many pairs of figures it compared and which of them differ. Small differences have known causes, which the
+notes name: first prints against restated years, figures rounded by their publisher, two registers of one country.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from typing import Any, Final
 import pandas as pd
 
 from db import records
-from db.store import SALES_FIELDS, SERIES_KEY, Contents
+from db.contents import SALES_FIELDS, SERIES_KEY, Contents
 from db.vocabulary import ALL, OTHER, DatePrecision, MarketKind
 from etl import csv_file
 from etl.claims import Claims, Refused, cited_remark, cited_urls

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
-from db.store import Source
+from db.contents import Source
 from db.vocabulary import ALL, OTHER, Cadence, Obtained, States
 from etl.claims import Claims, Refused
 from etl.pipeline import DatedFile

@@ -14,8 +14,10 @@ from datetime import date, datetime
 from itertools import chain
 from pathlib import Path
 
-from db import Connection, Engine, health, queries, store
-from db.store import Contents, CrossCheck, FileHistory, Outcome, OutOfOrder, Receipt, Source, StoreError
+from db import Connection, Engine, database, facts, health, market_claims, store
+from db.contents import Contents, FileHistory, Outcome, Receipt, Source
+from db.database import StoreError
+from db.store import CrossCheck, OutOfOrder
 from db.vocabulary import BEGINNING, OPEN_END, Cadence, Obtained
 from etl import bundle, checks, cross_checks, tidy
 from etl.claims import Claims, Refused
@@ -51,10 +53,10 @@ def create(engine: Engine, *, keep: SnapshotStore | None = None) -> None:
 
     What a killed writer left unfinished in the folder of kept snapshots is cleared away.
     """
-    with store.writing(engine) as connection:
+    with database.writing(engine) as connection:
         if keep:
             keep.clear_unfinished()
-        store.create(connection, markets=reference().markets, events=reference().events)
+        database.create(connection, markets=reference().markets, events=reference().events)
 
 
 def snapshots_in(
@@ -142,7 +144,7 @@ def load(
         if isinstance(snapshot, Refusal):
             tell(snapshot)
             continue
-        with store.writing(engine) as connection:
+        with database.writing(engine) as connection:
             outcome = _load_one(connection, snapshot, keep=keep)
             _forget_cross_checks(connection, outcome)
         tell(outcome)
@@ -160,7 +162,7 @@ def load_bundled(
     """Load the bundled snapshots that the database has not seen yet, unless later ones of the same file are loaded."""
     for slug in slugs:
         source = connector(slug).SOURCE
-        with store.writing(engine) as connection:
+        with database.writing(engine) as connection:
             store.save_source(connection, source)
             if keep:  # before the figures, so that a rebuild after a crash has them too
                 keep.mark("bundled")
@@ -172,7 +174,7 @@ def load_bundled(
             if all(_seen(connection, receipt) for receipt in receipts):
                 continue
         for history in bundle.read(slug, folder=folder):
-            with store.writing(engine) as connection:
+            with database.writing(engine) as connection:
                 outcomes = _load_history(connection, source=source, history=history)
                 _forget_cross_checks(connection, *outcomes)
             for outcome in outcomes:
@@ -218,7 +220,7 @@ def load_dated(
     `keep` is called with each file that was accepted.
     """
     for file in files:
-        with store.writing(engine) as connection:
+        with database.writing(engine) as connection:
             outcome = _load_dated(connection, file)
             _forget_cross_checks(connection, outcome)
             if keep and isinstance(outcome, Outcome):
@@ -283,18 +285,18 @@ def _load_dated(connection: Connection, file: DatedFile) -> Outcome | Refusal:
 
 def imported(engine: Engine) -> list[str]:
     """The slugs of the sources in the database that an analyst has imported."""
-    store.ready(engine)
+    database.ready(engine)
     with engine.connect() as connection:
         return store.imported_sources(connection)
 
 
 def remove_import(engine: Engine, slug: str) -> int:
     """Remove an imported source and all that it claims, if it is there; how many claims that were."""
-    with store.writing(engine) as connection:
+    with database.writing(engine) as connection:
         if slug not in store.imported_sources(connection):
             return 0
         removed = store.remove_source(connection, slug)
-        store.save_cross_checks(connection, cross_checks.run(queries.standing_claims(connection)))
+        store.save_cross_checks(connection, cross_checks.run(market_claims.standing_claims(connection)))
     return removed
 
 
@@ -306,8 +308,8 @@ def is_cross_checked(engine: Engine) -> bool:
 
 def cross_check(engine: Engine) -> list[CrossCheck]:
     """Hold the figures that stand now against one another, and remember what differs; the results."""
-    with store.writing(engine) as connection:
-        found = cross_checks.run(queries.standing_claims(connection))
+    with database.writing(engine) as connection:
+        found = cross_checks.run(market_claims.standing_claims(connection))
         store.save_cross_checks(connection, found)
     return found
 
@@ -329,7 +331,7 @@ def rebuild(
 
     Raises `StoreError` where the database has snapshots that are not kept, unless the user accepts that they are lost.
     """
-    with store.writing(engine) as connection:  # what is kept is read within: nobody adds to it any more
+    with database.writing(engine) as connection:  # what is kept is read within: nobody adds to it any more
         keep.clear_unfinished()
         kept: dict[tuple[str, str], list[Snapshot]] = {}
         for snapshot in keep.kept():
@@ -344,8 +346,8 @@ def rebuild(
             ]
             held = [*(snapshot.receipt for snapshot in chain(*kept.values())), *shipped]
             _check_none_is_lost(connection, held, imported={file.source.slug for file in own}, keep=keep)
-        store.drop(connection)
-        store.create(connection, markets=reference().markets, events=reference().events)
+        database.drop(connection)
+        database.create(connection, markets=reference().markets, events=reference().events)
         for slug in bundle.sources(folder) if keep.holds("bundled") else []:
             source = connector(slug).SOURCE
             for history in bundle.read(slug, folder=folder):
@@ -374,7 +376,7 @@ def rebuild(
                 tell(_load_one(connection, snapshot, keep=None))
         for dated in [*(curated() if keep.holds("curated") else ()), *own]:
             tell(_load_dated(connection, dated))
-        store.save_cross_checks(connection, cross_checks.run(queries.standing_claims(connection)))
+        store.save_cross_checks(connection, cross_checks.run(market_claims.standing_claims(connection)))
 
 
 def _check_known(snapshot: Snapshot) -> None:
@@ -433,7 +435,7 @@ def keep_history(engine: Engine, snapshots: Iterable[Snapshot | Refusal], *, kee
         except Refused as refused:
             tell(Refusal(snapshot.file, f"as of {snapshot.known_on}: {refused}"))
             continue
-        with store.writing(engine):  # nobody else writes there then
+        with database.writing(engine):  # nobody else writes there then
             keep.keep(replace(snapshot, removals_accepted=True))  # history is what it was
         kept += 1
     return kept
@@ -533,10 +535,10 @@ def _load_contents(
             problem=f"holds figures of {', '.join(unknown)}, which the reference does not name",
             remedy="add a row to etl/reference/markets.csv",
         )
-    others = store.claims_of_other_files(connection, source=source.slug, file=receipt.file, markets=markets)
+    others = facts.claims_of_other_files(connection, source=source.slug, file=receipt.file, markets=markets)
     checks.check_claims_its_own(file=receipt.file, claims=cells, others=others)
     if not removals_accepted:
-        before = store.covered(connection, source=source.slug, file=receipt.file)
+        before = facts.covered(connection, source=source.slug, file=receipt.file)
         # A new edition of a yearly table leaves out some countries' early years; a file cut short loses far more.
         tolerated = 0.1 if source.cadence is Cadence.YEARLY else 0.0
         checks.check_still_covers(file=receipt.file, before=before, now=cells, tolerated=tolerated)

@@ -26,7 +26,7 @@ from typing import Final, NoReturn, Self
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
-from db.store import Receipt
+from db.contents import Receipt
 from db.vocabulary import Obtained
 from etl.claims import Refused
 

@@ -19,7 +19,7 @@ from choreographer.browsers import Chromium
 from hypothesis import settings
 from sqlalchemy import Engine
 
-from db.store import open_engine
+from db.database import open_engine
 from etl import bundle, pipeline
 from tests.world.rows import NewDatabase
 

@@ -23,7 +23,7 @@ from dashboard.charts.whole_market import answered
 from dashboard.fsd_record import MakerOffer, Term, maker_offers
 from dashboard.selection import NotPublished, Selection
 from dashboard.style import Figure, Look
-from db import Connection, queries
+from db import Connection, provenance, queries
 from db.vocabulary import Billing
 
 DEFAULTS = Selection(market=("CN", "US"))
@@ -77,7 +77,7 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
             noun="terms",
             today=today,
         ),
-        citations=queries.record_citations(connection, shown, as_of=selection.as_of),
+        citations=provenance.record_citations(connection, shown, as_of=selection.as_of),
         notes=notes(found),
         content=found,
     )

@@ -34,7 +34,7 @@ from dashboard.ledger_entries import Entry, first_number, record_about, record_s
 from dashboard.sales_lines import month_start
 from dashboard.selection import InvalidSelection, NotPublished, Selection
 from dashboard.what_changed import Kind, as_day
-from db import Connection, changes, queries
+from db import Connection, changes, provenance, queries
 from db.queries import Names
 from db.vocabulary import ALL
 
@@ -353,7 +353,7 @@ def _claims(connection: Connection, changed: Changed, told: Sequence[tuple[int, 
         if name in found.records:
             claims += _record_claims(row, name, found.records[name].iloc[place])
     frame = pd.DataFrame(claims, columns=_CLAIM)
-    return queries.record_receipts(connection, frame).assign(row=frame["row"])
+    return provenance.record_receipts(connection, frame).assign(row=frame["row"])
 
 
 _CLAIM = ("row", "day", "about", "stated", "snapshot_id", "source", "file", "line", "note", "url", "known_from")

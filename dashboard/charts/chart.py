@@ -17,7 +17,7 @@ from dashboard.charts.events import NO_EVENTS, Events
 from dashboard.selection import Measure, NotYetMade, PowertrainChoice, Selection
 from dashboard.style import Figure, Look
 from db import Connection
-from db.queries import Citation
+from db.provenance import Citation
 
 DOWNLOAD_COLUMNS = (
     "period_start",
@@ -130,11 +130,11 @@ class Chart:
     """The download, with `DOWNLOAD_COLUMNS`."""
     table: Callable[[Reading], Table]
     receipts: Callable[[Connection, Reading, Point], pd.DataFrame] | None = None
-    """The stored claims behind one point, as `queries.receipts` or `queries.record_receipts` gives them; None where a
-    point is no figure."""
+    """The stored claims behind one point, as `provenance.receipts` or `record_receipts` gives them; None where a point
+    is no figure."""
     row_receipts: Callable[[Connection, Reading], pd.DataFrame] | None = None
-    """For a chart of records: the claims behind the rows of the download, as `queries.record_receipts` gives them, with
-    the number of the row (from 0) in a column `row`. Without it they are found by what a row counts."""
+    """For a chart of records: the claims behind the rows of the download, as `provenance.record_receipts` gives them,
+    with the number of the row (from 0) in a column `row`. Without it they are found by what a row counts."""
     ahead: tuple[str, ...] = ()
     """Queries that are worked out before anybody asks, beside what the chart begins with: what takes long at first and
     is often asked next."""

@@ -23,7 +23,7 @@ from dashboard.sales_lines import month_number, month_start
 from dashboard.selection import BasisChoice, Measure, Selection
 from dashboard.style import Figure, Look
 from dashboard.what_changed import as_day
-from db import Connection, queries
+from db import Connection, market_claims, queries
 from db.claims import GRAIN_MONTHS
 from db.vocabulary import ALL
 
@@ -46,7 +46,7 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
     nouns = queries.nouns(connection, as_of=selection.as_of)
     check_names(selection, nouns)
     is_reported = selection.basis is BasisChoice.REPORTED
-    dataset = queries.sales_figures(
+    dataset = market_claims.sales_figures(
         connection,
         markets=selection.market,
         bases=HEADLINE_BASES if is_reported else (selection.basis.value,),

@@ -23,8 +23,9 @@ from dashboard.precedence import PUBLISHED_AS
 from dashboard.sales_lines import month_start
 from dashboard.selection import BasisChoice, Incomparable, Measure, NotPublished, Selection
 from dashboard.style import Figure, Look, Theme
-from db import Connection, queries
-from db.queries import Dataset, Nouns
+from db import Connection, market_claims, queries
+from db.market_claims import Dataset
+from db.queries import Nouns
 from db.vocabulary import ALL, Grain
 
 DRAWN = 30
@@ -68,7 +69,7 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
             f"this chart draws {', '.join(MEASURES)}, not {selection.measure}",
             nearest=replace(selection, measure=MEASURES[0]),
         )
-    dataset = queries.sales_figures(
+    dataset = market_claims.sales_figures(
         connection,
         markets=selection.market or tuple(nouns.markets),
         bases=(selection.basis.value,),

@@ -44,7 +44,7 @@ from dashboard.selection import (
     Selection,
 )
 from dashboard.style import Figure, Look
-from db import Connection, queries
+from db import Connection, provenance, queries
 from db.vocabulary import ALL, AttachBasis, Evidence, Grain
 
 DEFAULTS = Selection(market=())
@@ -77,7 +77,7 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
     found = answered(lambda asked: history(connection, asked), selection, *instead)
     shown = found.frame.iloc[found.rows]
     computed = found.deliveries is not None and any(point.is_computed for point in found.points)
-    citations = queries.record_citations(connection, shown, as_of=selection.as_of)
+    citations = provenance.record_citations(connection, shown, as_of=selection.as_of)
     if computed and found.deliveries:
         citations = (*citations, *found.deliveries.dataset.citations)
     return Reading(

@@ -23,7 +23,7 @@ from dashboard.charts.whole_market import answered
 from dashboard.fsd_record import Forecast, Outcomes, Scored, Verdict, approvals, attach_points, forecasts, scored
 from dashboard.selection import InvalidSelection, NotPublished, Selection
 from dashboard.style import Figure, Look
-from db import Connection, queries
+from db import Connection, provenance, queries
 
 DEFAULTS = Selection(market=())
 
@@ -92,7 +92,7 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
         badge=words.record_badge(
             [each.forecast.published for each in found.forecasts], shown, (), today=selection.as_of or today
         ),
-        citations=queries.record_citations(connection, shown, *found.grounds, as_of=selection.as_of),
+        citations=provenance.record_citations(connection, shown, *found.grounds, as_of=selection.as_of),
         notes=notes(found),
         content=found,
     )

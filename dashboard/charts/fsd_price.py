@@ -26,8 +26,8 @@ from dashboard.fsd_record import HOLDING_MONTHS, MAKER, Ending, OfferLine, endin
 from dashboard.price_book import rates_from
 from dashboard.prices import EURO, CannotConvert, Price, Quote, Rates, Terms, price_lines, priced
 from dashboard.selection import Incomparable, NotPublished, Selection, Tax
-from db import Connection, queries
-from db.queries import Citation
+from db import Connection, provenance, queries
+from db.provenance import Citation
 from db.vocabulary import Billing, Evidence
 
 DEFAULTS = Selection(
@@ -66,7 +66,7 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
 
 
 def _citations(connection: Connection, found: Record, shown: pd.DataFrame) -> tuple[Citation, ...]:
-    return queries.record_citations(connection, shown, *found.rate_frames, as_of=found.selection.as_of)
+    return provenance.record_citations(connection, shown, *found.rate_frames, as_of=found.selection.as_of)
 
 
 def _record(connection: Connection, selection: Selection) -> Record:

@@ -23,7 +23,7 @@ from dashboard.charts.price_words import when_text
 from dashboard.charts.whole_market import answered
 from dashboard.selection import NotPublished, Selection
 from dashboard.style import Figure, Look
-from db import Connection, queries
+from db import Connection, provenance, queries
 from db.queries import Event
 from db.vocabulary import ALL, DatePrecision
 
@@ -83,7 +83,7 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
         title=title(found, today=selection.as_of or today),
         subtitle=_subtitle(found),
         badge=words.record_badge([event.date for event in found.events], shown, (), today=selection.as_of or today),
-        citations=queries.record_citations(connection, shown, as_of=selection.as_of),
+        citations=provenance.record_citations(connection, shown, as_of=selection.as_of),
         notes=notes(found, today=selection.as_of or today),
         content=found,
         events=_key(found),

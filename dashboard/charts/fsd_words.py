@@ -15,7 +15,7 @@ from dashboard.charts.market_words import listed
 from dashboard.fsd_record import GLOBAL, MAKER
 from dashboard.selection import NotPublished, Selection
 from dashboard.style import Look
-from db import Connection, queries
+from db import Connection, provenance
 from db.vocabulary import ALL, AttachBasis, Billing, Evidence
 
 REGIONS = {
@@ -155,7 +155,7 @@ def claims_behind(
     """The receipts of some rows of a frame of `queries.records`, in the order given."""
     told = frame.iloc[list(rows)]
     said = [says(row) for row in told.to_dict("records")]
-    return queries.record_receipts(
+    return provenance.record_receipts(
         connection,
         told.assign(
             day=[each.day for each in said],
@@ -187,7 +187,7 @@ class RecordReceipts:
     says: Callable[[Mapping[Any, Any], Any], Says]
 
     def of_point(self, connection: Connection, reading: Reading, point: Point) -> pd.DataFrame:
-        """The stored row behind a point, as `queries.record_receipts` gives it."""
+        """The stored row behind a point, as `provenance.record_receipts` gives it."""
         return self._claims(connection, reading.content, [int(point.model)])
 
     def of_rows(self, connection: Connection, reading: Reading) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from dashboard.sales_lines import (
     months_behind,
 )
 from dashboard.selection import By, Measure, Selection
-from db import Connection, queries
+from db import Connection, provenance
 from db.claims import GRAIN_MONTHS, Bools, Claims
 from db.queries import Membership
 from db.vocabulary import ALL, OTHER, Powertrain
@@ -129,7 +129,7 @@ def receipts(connection: Connection, figures: MarketFigures, point: Point) -> pd
     is_part = selection.by is By.POWERTRAIN
     words = (Powertrain(line.powertrain),) if is_part else PUBLISHED_AS[selection.powertrain]
     by_word = [
-        queries.receipts(
+        provenance.receipts(
             connection,
             markets=point.market.split("+"),
             bases=(line.basis,),
@@ -206,7 +206,7 @@ def _periods_told(claims: Claims) -> list[tuple[str, str, int]]:
 
 
 def in_spans(claims: pd.DataFrame, spans: Sequence[range]) -> NDArray[np.bool_]:
-    """Which claims, as `queries.receipts` gives them, are about a period that lies wholly in one of the spans."""
+    """Which claims, as `provenance.receipts` gives them, are about a period that lies wholly in one of the spans."""
     starts = [month_number(date.fromisoformat(day)) for day in claims["period_start"]]
     ends = [start + GRAIN_MONTHS[grain] for start, grain in zip(starts, claims["grain"], strict=True)]
     return np.array(

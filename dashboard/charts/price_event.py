@@ -28,7 +28,7 @@ from dashboard.price_book import PriceBook, price_book
 from dashboard.prices import Move, PriceLine
 from dashboard.sales_lines import Line, MarketFigures, market_figures, month_number, month_start
 from dashboard.selection import InvalidSelection, Measure, NotPublished, PowertrainChoice, Refusal, Selection
-from db import Connection, queries
+from db import Connection, provenance
 from db.claims import Bools, Floats
 from db.vocabulary import ALL, PriceKind
 
@@ -59,7 +59,7 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
     event = answered(lambda wanted: _event(connection, wanted, today=today), selection, *instead)
     figures = event.figures
     quotes = [quote for move in event.cut.moves for quote in (move.before, move.after)]
-    priced = queries.record_citations(
+    priced = provenance.record_citations(
         connection, event.book.frame.iloc[sorted({quote.row for quote in quotes})], as_of=selection.as_of
     )
     citations = tuple({cited.slug: cited for cited in (*figures.dataset.citations, *priced)}.values())

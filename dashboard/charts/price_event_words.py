@@ -19,7 +19,7 @@ from dashboard.prices import STALE_DAYS, Move
 from dashboard.sales_lines import Line, MarketFigures, month_start
 from dashboard.selection import Real, Selection
 from db.claims import Floats
-from db.queries import Citation
+from db.provenance import Citation
 
 TELLING = 0.0005
 """An effect below this part of a market rounds to no tenth of a percentage point."""

@@ -28,7 +28,7 @@ from dashboard.price_pairs import GapMonth, Pair, Reach, gaps, traits
 from dashboard.prices import CannotConvert, PriceLine
 from dashboard.selection import Incomparable, NotPublished, Real, Selection
 from db import Connection
-from db.queries import Citation
+from db.provenance import Citation
 
 YARDSTICK: Final = "tesla"
 """Whose price is the hundred per cent where it is one of the two; else it is that of the second by name."""

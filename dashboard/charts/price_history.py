@@ -45,7 +45,7 @@ from dashboard.prices import Price, PricedLine, Quote
 from dashboard.selection import By, Selection
 from dashboard.style import Figure, Look
 from db import Connection
-from db.queries import Citation
+from db.provenance import Citation
 from db.vocabulary import ALL, DatePrecision, PriceKind
 
 DRAWN = 7

@@ -11,7 +11,7 @@ from dashboard.charts.chart import DOWNLOAD_COLUMNS, Point
 from dashboard.charts.price_words import day_of, money, price_name
 from dashboard.price_book import PriceBook
 from dashboard.prices import LineKey, Price, Quote
-from db import Connection, queries
+from db import Connection, provenance
 from db.vocabulary import ALL
 
 PRICE_COLUMNS = (
@@ -95,13 +95,13 @@ def quotes_at(point: Point, quotes: Iterable[Quote]) -> list[Quote]:
 
 
 def price_receipts(connection: Connection, book: PriceBook, quotes: Sequence[Quote]) -> pd.DataFrame:
-    """The stored claims of some quotes, as `queries.record_receipts` gives them, in the same order."""
+    """The stored claims of some quotes, as `provenance.record_receipts` gives them, in the same order."""
     rows = book.frame.iloc[[quote.row for quote in quotes]].assign(
         day=[quote.day for quote in quotes],
         about=[_about(quote, book.names) for quote in quotes],
         stated=[money(quote.amount, quote.currency) for quote in quotes],
     )
-    return queries.record_receipts(connection, rows)
+    return provenance.record_receipts(connection, rows)
 
 
 def _about(quote: Quote, names: Mapping[str, str]) -> str:

@@ -47,8 +47,8 @@ from dashboard.prices import Price, PricedLine
 from dashboard.sales_lines import Line, MarketFigures, market_figures, month_number, month_start, months_behind
 from dashboard.selection import By, Incomparable, Measure, NotPublished, Selection, Window
 from dashboard.style import Figure, Look
-from db import Connection, queries
-from db.queries import Citation
+from db import Connection, provenance
+from db.provenance import Citation
 from db.vocabulary import Grain, PriceKind
 
 MAKERS = 5
@@ -448,7 +448,7 @@ def _cars_behind(connection: Connection, figures: MarketFigures, line: Line) -> 
     words = PUBLISHED_AS[selection.powertrain]
     spans = [span for month in figures.start for span in months_behind(selection, int(month))]
     told = [
-        queries.receipts(
+        provenance.receipts(
             connection,
             markets=(line.market,),
             bases=(line.basis,),

@@ -22,10 +22,11 @@ from dashboard.revisions import Kind, Rename, cells_over_time, changes, outcomes
 from dashboard.sales_lines import month_number, month_start
 from dashboard.selection import BasisChoice, By, Measure, NotPublished, Refusal, Selection, Window
 from dashboard.what_changed import as_day
-from db import Connection, queries
+from db import Connection, market_claims, queries
 from db.claims import GRAIN_MONTHS
 from db.memory import remembered
-from db.queries import Citation, Nouns
+from db.provenance import Citation
+from db.queries import Nouns
 from db.vintages import Vintages, claims_over_time, vintages
 from db.vocabulary import ALL, OTHER
 
@@ -63,7 +64,7 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
     if found is None or not len(found.judged):
         raise _too_early(connection, selection, nouns, bases=bases, powertrains=powertrains)
     citations = _cited(
-        queries.sales_figures(
+        market_claims.sales_figures(
             connection, markets=selection.market, bases=bases, powertrains=powertrains, as_of=selection.as_of
         ).citations,
         found,

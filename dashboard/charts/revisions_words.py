@@ -13,7 +13,8 @@ from dashboard import style
 from dashboard.charts.chart import CARS, Badge, shortest
 from dashboard.revisions import Rename
 from dashboard.selection import By, Selection
-from db.queries import Citation, Nouns
+from db.provenance import Citation
+from db.queries import Nouns
 from db.vintages import TypicalRevision, typical_size
 from db.vocabulary import ALL, OTHER
 

@@ -20,7 +20,7 @@ from dashboard.selection import NotPublished, Selection
 from dashboard.style import Figure, Look
 from db import Connection, health, queries
 from db.health import Expected, SourceHealth
-from db.queries import Citation
+from db.provenance import Citation
 from db.vintages import TypicalRevision, typical_revision
 from db.vocabulary import ALL
 

@@ -24,7 +24,7 @@ from dashboard.charts.whole_market import answered
 from dashboard.price_book import Vehicle, cited
 from dashboard.prices import Price, PricedLine
 from dashboard.selection import Incomparable, NotPublished, PowertrainChoice, Selection
-from db import Connection, queries
+from db import Connection, provenance, queries
 from db.vocabulary import PriceKind, RangeCycle
 
 DEFAULTS = Selection(market=("BR",))
@@ -68,7 +68,7 @@ def load(connection: Connection, selection: Selection, *, today: date) -> Readin
     )
     ranged = sorted({car.vehicle.row for car in frontier.cars if car.vehicle})
     if ranged:
-        of_models = queries.record_citations(
+        of_models = provenance.record_citations(
             connection, frontier.found.book.vehicle_frame.iloc[ranged], as_of=selection.as_of
         )
         citations = tuple({each.slug: each for each in (*citations, *of_models)}.values())
@@ -359,7 +359,7 @@ def _range_receipts(connection: Connection, frontier: Frontier, cars: Sequence[C
     found = [(car, car.vehicle) for car in cars if car.vehicle]
     stored = frontier.found.book.vehicle_frame.iloc[[vehicle.row for _, vehicle in found]]
     names = frontier.found.book.names
-    return queries.record_receipts(
+    return provenance.record_receipts(
         connection,
         stored.assign(
             day=list(stored["known_from"]),

@@ -28,7 +28,7 @@ from dashboard.selection import BasisChoice, By, Measure, NotPublished, Powertra
 from dashboard.style import Figure, Look
 from db import Connection, queries
 from db.claims import GRAIN_MONTHS, Bools, Floats, Ints
-from db.queries import Citation
+from db.provenance import Citation
 from db.vocabulary import ALL
 
 MARKET = "CN"

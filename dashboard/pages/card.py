@@ -30,8 +30,8 @@ from dashboard.pages.tables import table
 from dashboard.selection import NAMES, By, Incomparable, InvalidSelection, Refusal, Selection
 from dashboard.style import Figure, Look
 from db import queries
+from db.database import StoreError, explained, ready
 from db.queries import Nouns
-from db.store import StoreError, explained, ready
 from db.vocabulary import Obtained
 
 _log = logging.getLogger(__name__)

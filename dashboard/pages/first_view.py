@@ -21,7 +21,7 @@ from dashboard import pictures
 from dashboard.pages import board
 from dashboard.pages.page import LOOKS, Page, Site, framed, is_narrow
 from dashboard.pictures import PictureError
-from db.store import StoreError, explained, identity, ready
+from db.database import StoreError, explained, identity, ready
 
 _log = logging.getLogger(__name__)
 

@@ -22,8 +22,9 @@ from dashboard.pages.page import Page, Site
 from dashboard.pages.tables import table
 from dashboard.selection import InvalidSelection, Selection
 from db import health
+from db.database import explained, ready
 from db.health import RejectedRow, SourceHealth
-from db.store import CrossCheck, explained, ready
+from db.store import CrossCheck
 from db.vocabulary import Basis, States
 
 LISTED = 50

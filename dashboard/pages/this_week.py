@@ -27,7 +27,7 @@ from dashboard.pages.page import Page, Site
 from dashboard.selection import InvalidSelection, Refusal, Selection
 from dashboard.what_changed import Kind
 from db import Connection
-from db.store import explained, ready
+from db.database import explained, ready
 
 REPORTS = 3
 """Reports that are shown, the newest first."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Protocol
 
-from db.store import Source
+from db.contents import Source
 from etl.claims import Claims
 from etl.snapshots import Get, Request, Snapshot
 from etl.sources import ecb_euro_rates, iea_global_ev_data, open_ev_charts, our_world_in_data, rdw_netherlands

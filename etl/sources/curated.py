@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from db.store import Source
+from db.contents import Source
 from db.vocabulary import OPEN_END, Cadence, States
 from etl import bundle, records, tidy
 from etl.claims import Claims

@@ -30,7 +30,7 @@ import pandas as pd
 from pandas.tseries.holiday import AbstractHolidayCalendar, EasterMonday, GoodFriday, Holiday
 
 from db import records
-from db.store import Source
+from db.contents import Source
 from db.vocabulary import Cadence, States
 from etl.claims import Claims, Refused, RejectedRow
 from etl.snapshots import Get, Request, Snapshot

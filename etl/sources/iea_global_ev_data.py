@@ -30,7 +30,7 @@ from typing import Final
 
 import numpy as np
 
-from db.store import Source
+from db.contents import Source
 from db.vocabulary import Cadence, Powertrain, States
 from etl.claims import Claims, Refused
 from etl.snapshots import Get, Request, Snapshot

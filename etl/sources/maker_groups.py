@@ -11,7 +11,7 @@ from typing import Final
 
 import pandas as pd
 
-from db.store import Source
+from db.contents import Source
 from db.vocabulary import BEGINNING, OPEN_END, Cadence, States
 from etl import csv_file
 from etl.claims import GROUP_COLUMNS, Claims, Refused

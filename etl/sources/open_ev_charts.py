@@ -40,7 +40,7 @@ from typing import Final
 
 import pandas as pd
 
-from db.store import Source
+from db.contents import Source
 from db.vocabulary import (
     ALL,
     BEGINNING,

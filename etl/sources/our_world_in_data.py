@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from typing import Final
 
-from db.store import Source
+from db.contents import Source
 from db.vocabulary import Cadence, Powertrain, States
 from etl.claims import Claims, Refused
 from etl.snapshots import Get, Request, Snapshot

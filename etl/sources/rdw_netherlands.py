@@ -33,7 +33,7 @@ from urllib.parse import quote, urlencode
 import pandas as pd
 
 from db import records
-from db.store import Source
+from db.contents import Source
 from db.vocabulary import Cadence, States
 from etl.claims import Claims, Refused, RejectedRow
 from etl.snapshots import Get, Request, Snapshot

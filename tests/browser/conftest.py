@@ -19,7 +19,7 @@ from werkzeug.serving import make_server
 from dashboard import pictures, projected
 from dashboard.app import create_app
 from dashboard.projections import scoring
-from db.store import open_engine
+from db.database import open_engine
 from tests.browser import arrangement
 from tests.browser.reader import Reader
 from tests.world import projections

@@ -22,7 +22,7 @@ from dashboard.pages.market import MARKET
 from dashboard.pages.page import Page
 from dashboard.selection import Selection
 from db import Connection
-from db.store import open_engine, writing
+from db.database import open_engine, writing
 
 
 class Asked:

@@ -28,8 +28,8 @@ from dashboard.pages.page import Page, Site
 from dashboard.selection import By, Incomparable, InvalidSelection, Measure, Selection, Window
 from dashboard.style import INK, Figure, Look, Theme
 from db import Connection
+from db.database import open_engine
 from db.schema import SCHEMA_VERSION
-from db.store import open_engine
 
 TODAY = date(2026, 11, 22)
 PLOT = {"part": "plot", "chart": "market-share"}

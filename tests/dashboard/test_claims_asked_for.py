@@ -13,7 +13,7 @@ from dashboard import sales_lines
 from dashboard.charts.market_share import MEASURES
 from dashboard.sales_lines import MarketFigures, market_figures
 from dashboard.selection import Selection
-from db import queries
+from db import market_claims
 from db.memory import MEMORY
 from tests.dashboard.test_market_share import read
 from tests.dashboard.test_sales_lines import fill, monthly
@@ -91,7 +91,7 @@ def years(first: int, last: int) -> dict[str, Mapping[str, int]]:
 def test_periods_before_the_range_are_not_read_and_of_later_ones_the_newest_two_years(empty_engine: Engine) -> None:
     fill(empty_engine, {"DE": years(2019, 2025)})
     with empty_engine.connect() as connection:
-        frame = queries.sales_figures(
+        frame = market_claims.sales_figures(
             connection,
             markets=["DE"],
             bases=["registration"],
@@ -125,7 +125,7 @@ def test_that_a_range_names_nobody_is_said_of_the_range_alone(empty_engine: Engi
 
 def test_every_day_between_two_changes_of_a_market_is_the_first_of_them(bundled_engine: Engine) -> None:
     with bundled_engine.connect() as connection:
-        of = queries.told(connection, ["CN", "DE", "US", "SC"])
+        of = market_claims.told(connection, ["CN", "DE", "US", "SC"])
     assert len(of) == 4
     days = [date(2019, 1, 1) + timedelta(days=97 * n) for n in range(40)]
     for told in of.values():
@@ -141,7 +141,7 @@ def test_two_days_on_which_the_same_was_known_are_worked_out_once(
     bundled_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with bundled_engine.connect() as connection:
-        told = queries.told(connection, ["DE"])["DE"]
+        told = market_claims.told(connection, ["DE"])["DE"]
     since = told.since(date(2026, 7, 1))
     assert since < date(2026, 7, 1)
     MEMORY.forget()

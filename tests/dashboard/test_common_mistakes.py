@@ -34,8 +34,9 @@ from dashboard.selection import (
     Selection,
     Window,
 )
-from db import store
-from db.queries import Dataset, Nouns
+from db import database
+from db.market_claims import Dataset
+from db.queries import Nouns
 from db.vocabulary import ALL, Grain, States
 from etl import tidy
 from tests import world
@@ -169,7 +170,7 @@ def test_5_shares_outside_0_to_1_are_rejected_with_their_line(share: str) -> Non
 def test_5_the_database_itself_refuses_them(empty_engine: Engine, table: str, column: str, wrong: float) -> None:
     fill(empty_engine, {"DE": {"2026-01": {"Tesla": 10}}})
     copied = "series_id, period_start, known_to, snapshot_id, line, evidence_id"
-    with store.writing(empty_engine) as connection, pytest.raises(IntegrityError):
+    with database.writing(empty_engine) as connection, pytest.raises(IntegrityError):
         connection.exec_driver_sql(
             f"INSERT INTO {table} ({copied}, known_from, {column}) "
             f"SELECT {copied.replace('period_start', repr('2026-02-01'))}, '2026-03-01', {wrong} FROM sales"

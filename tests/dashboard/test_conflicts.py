@@ -19,7 +19,7 @@ from dashboard.conflicts import Pair, compared
 from dashboard.downloads import csv_text
 from dashboard.selection import InvalidSelection
 from dashboard.style import PICTURE, SCREEN, Figure, Look
-from db.queries import Citation
+from db.provenance import Citation
 from db.vocabulary import ALL, OTHER, States
 from tests.db.test_vintages import ALPHA, BETA, FEBRUARY, JANUARY, MARCH, publish, transcribe
 from tests.db.test_vintages import Figure as Published

@@ -195,7 +195,7 @@ def test_a_picture_that_cannot_be_made_is_unavailable(bundled_engine: Engine, mo
 
 
 def test_a_database_without_tables_is_unavailable(tmp_path: object) -> None:
-    from db.store import open_engine
+    from db.database import open_engine
 
     engine = open_engine(f"sqlite:///{tmp_path}/none.sqlite")
     made = answer(engine, "market-share", "csv", "", site="", today=TODAY)

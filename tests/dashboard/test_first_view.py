@@ -15,7 +15,7 @@ from dashboard.pages.first_view import FirstViews, still
 from dashboard.pages.market import MARKET
 from dashboard.pages.page import LOOKS, Site
 from dashboard.pictures import PictureError
-from db.store import open_engine, writing
+from db.database import open_engine, writing
 
 DAY = date(2026, 7, 26)
 

@@ -17,8 +17,8 @@ from dashboard.charts.chart import Point
 from dashboard.charts.market_share import MARKET_SHARE
 from dashboard.selection import NotPublished, PowertrainChoice, Refusal, Selection
 from db.claims import GRAIN_MONTHS, Claims
-from db.queries import Citation
-from db.store import Source
+from db.contents import Source
+from db.provenance import Citation
 from db.vocabulary import ALL, OTHER, Cadence, Obtained, States
 from etl import pipeline
 from tests.dashboard.test_sales_lines import ask, line, periods

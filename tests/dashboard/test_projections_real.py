@@ -13,7 +13,7 @@ from dashboard.projections import fitting, model, record, scenarios, scoring
 from dashboard.projections.fitting import Fit
 from dashboard.projections.parameters import known
 from dashboard.projections.record import Record
-from db import queries
+from db import market_claims, queries
 
 TODAY = date(2026, 10, 15)
 MAY_2024 = date(2024, 5, 31)
@@ -28,7 +28,9 @@ def told(engine: Engine, as_of: date) -> Record:
         for name in ("fsd_price", "attach", "fsd_event", "forecast"):
             tables[name] = queries.records(connection, name, as_of=as_of)
         sold = [
-            queries.sales_figures(connection, markets=markets, bases=[basis], powertrains=["BEV"], as_of=as_of).frame
+            market_claims.sales_figures(
+                connection, markets=markets, bases=[basis], powertrains=["BEV"], as_of=as_of
+            ).frame
             for markets, basis in ((["WORLD"], "delivery"), (REGISTERED, "registration"), (["CN"], "retail"))
         ]
     world, registered, china = (_tesla(frame) for frame in sold)

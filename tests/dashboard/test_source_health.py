@@ -15,8 +15,8 @@ from dashboard.charts.source_health import SOURCE_HEALTH, Health, Judged, draw, 
 from dashboard.downloads import csv_text, framed
 from dashboard.selection import InvalidSelection, NotPublished
 from dashboard.style import INK, SCREEN, Figure, Look
+from db.contents import Source
 from db.health import Rows, SourceHealth, Stated
-from db.store import Source
 from db.vocabulary import Grain, States
 from tests import world
 from tests.db.test_health import MADE_UP, load, publish

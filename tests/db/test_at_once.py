@@ -14,9 +14,10 @@ from time import sleep
 import pytest
 from sqlalchemy import Connection, Engine
 
-from db import queries
+from db import market_claims
+from db.contents import Outcome
+from db.database import open_engine
 from db.memory import MEMORY
-from db.store import Outcome, open_engine
 from etl import pipeline
 from etl.pipeline import Refusal
 from etl.snapshots import SnapshotStore
@@ -77,7 +78,9 @@ def rebuild(engine: Engine) -> None:
 def seen(connection: Connection) -> dict[str, list[int]]:
     """The units of each country, nothing remembered."""
     MEMORY.forget()
-    figures = queries.sales_figures(connection, markets=COUNTRIES, bases=["registration"], powertrains=["BEV"]).frame
+    figures = market_claims.sales_figures(
+        connection, markets=COUNTRIES, bases=["registration"], powertrains=["BEV"]
+    ).frame
     return {str(market): sorted(units) for market, units in figures.groupby("market", observed=True)["units"]}
 
 

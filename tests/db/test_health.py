@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, insert
 
 from db import health, schema, store
+from db.contents import Contents, Outcome, Receipt, Source
+from db.database import writing
 from db.health import Expected, Rows, SourceHealth, Stated, refused_files, rejected_rows, source_health, status
 from db.queries import first_known
-from db.store import Contents, Outcome, Receipt, Source, writing
 from db.vocabulary import Cadence, Grain, Obtained, States
 from etl import pipeline
 from tests import world

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sqlalchemy import Engine, event, text
 
-from db import memory, queries, store
+from db import database, market_claims, memory, queries
+from db.database import open_engine, writing
 from db.memory import BYTES, MEMORY, Memory, remembered
-from db.store import open_engine, writing
 from db.vintages import penetration_ever, sales_ever
 from etl import pipeline
 from tests import world
@@ -40,7 +40,9 @@ def load(engine: Engine, known_on: date, tesla: int) -> None:
 def tesla(engine: Engine) -> list[float]:
     """What is said of Tesla's cars now."""
     with engine.connect() as connection:
-        frame = queries.sales_figures(connection, markets=["DE"], bases=["registration"], powertrains=["BEV"]).frame
+        frame = market_claims.sales_figures(
+            connection, markets=["DE"], bases=["registration"], powertrains=["BEV"]
+        ).frame
     return frame.loc[frame["maker"] == "tesla", "units"].tolist()
 
 
@@ -84,10 +86,10 @@ def test_a_transaction_sees_one_state_of_the_data_from_its_first_question_to_its
     other = open_engine(str(empty_engine.url))
     load(other, JANUARY, 100)
     with empty_engine.connect() as connection:
-        before = queries.told(connection, ["DE"])["DE"].claims.units.tolist()
+        before = market_claims.told(connection, ["DE"])["DE"].claims.units.tolist()
         load(other, FEBRUARY, 200)
         MEMORY.forget()
-        assert queries.told(connection, ["DE"])["DE"].claims.units.tolist() == before
+        assert market_claims.told(connection, ["DE"])["DE"].claims.units.tolist() == before
     assert tesla(empty_engine) == [200]
     other.dispose()
 
@@ -112,20 +114,20 @@ def test_what_a_writer_reads_is_remembered_by_nobody(empty_engine: Engine) -> No
     def gives_up() -> None:
         with writing(empty_engine) as connection:
             connection.execute(text("UPDATE sales SET units = 900"))
-            assert queries.told(connection, ["DE"])["DE"].claims.units.tolist() == [900, 900]
+            assert market_claims.told(connection, ["DE"])["DE"].claims.units.tolist() == [900, 900]
             raise LookupError
 
     with pytest.raises(LookupError):
         gives_up()
     assert tesla(empty_engine) == [100]
     with empty_engine.connect() as connection:
-        assert 900 not in queries.told(connection, ["DE"])["DE"].claims.units
+        assert 900 not in market_claims.told(connection, ["DE"])["DE"].claims.units
 
 
 def test_every_write_gives_the_data_another_identity_and_one_that_fails_does_not(empty_engine: Engine) -> None:
     def identity() -> str | None:
         with empty_engine.connect() as connection:
-            return store.identity(connection)
+            return database.identity(connection)
 
     first = identity()
     assert first
@@ -166,7 +168,7 @@ class Cars:
 def test_what_is_remembered_cannot_be_changed(empty_engine: Engine) -> None:
     load(empty_engine, JANUARY, 100)
     with empty_engine.connect() as connection:
-        told = queries.told(connection, ["DE"])["DE"]
+        told = market_claims.told(connection, ["DE"])["DE"]
         nouns = queries.nouns(connection)
     for array in (told.claims.units, told.claims.maker.codes, told.known_to, told.file.codes):
         with pytest.raises(ValueError, match="read-only"):
@@ -232,7 +234,7 @@ def test_threads_may_ask_at_once() -> None:
 def everything_read(bundled_engine: Engine) -> Iterator[None]:
     with bundled_engine.connect() as connection:
         nouns = queries.nouns(connection)
-        queries.told(connection, sorted(nouns.markets))
+        market_claims.told(connection, sorted(nouns.markets))
         queries.published(connection, markets=sorted(nouns.markets))
         sales_ever(connection)
         penetration_ever(connection)

@@ -16,10 +16,10 @@ from dashboard.charts import CHARTS
 from dashboard.charts.chart import Chart
 from dashboard.downloads import Format, download
 from dashboard.selection import InvalidSelection, Refusal
-from db import queries, schema
+from db import market_claims, queries, schema
 from db.changes import _windows
+from db.database import StoreError, explained, open_engine, ready, writing
 from db.memory import MEMORY
-from db.store import StoreError, explained, open_engine, ready, writing
 from etl import bundle, pipeline
 from etl.snapshots import SnapshotStore
 from tests import world
@@ -229,7 +229,7 @@ def test_days_are_read_right_whatever_way_the_server_writes_them(new_database: N
     engine.dispose()
     MEMORY.forget()
     with engine.connect() as connection:
-        told = queries.told(connection, ["DE"])["DE"]
+        told = market_claims.told(connection, ["DE"])["DE"]
     assert {int(month) for month in told.claims.month} == {2026 * 12, 2026 * 12 + 1}
     engine.dispose()
 
@@ -241,7 +241,7 @@ def test_more_cars_than_two_to_the_31_are_kept(empty_engine: Engine) -> None:
     with writing(empty_engine) as connection:
         connection.exec_driver_sql(f"UPDATE sales SET units = {many}")
     with empty_engine.connect() as connection:
-        assert queries.told(connection, ["DE"])["DE"].claims.units.tolist() == [many]
+        assert market_claims.told(connection, ["DE"])["DE"].claims.units.tolist() == [many]
 
 
 def test_a_name_of_any_length_is_kept(empty_engine: Engine) -> None:

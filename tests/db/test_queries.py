@@ -8,8 +8,8 @@ from datetime import date
 import pytest
 from sqlalchemy import Engine
 
-from db import changes, queries
-from db.queries import Dataset
+from db import changes, market_claims, provenance, queries
+from db.market_claims import Dataset
 from db.vocabulary import OPEN_END
 from etl import pipeline
 from tests import world
@@ -28,7 +28,7 @@ def figures(
     engine: Engine, *, as_of: date | None = None, markets: tuple[str, ...] = ("DE",), powertrain: str = "BEV"
 ) -> Dataset:
     with engine.connect() as connection:
-        return queries.sales_figures(
+        return market_claims.sales_figures(
             connection, markets=markets, bases=["registration"], powertrains=[powertrain], as_of=as_of
         )
 
@@ -113,7 +113,7 @@ def test_remarks_come_with_the_rows_that_they_are_about(empty_engine: Engine) ->
 
 def test_receipts_say_where_each_claim_stands(revised: Engine) -> None:
     with revised.connect() as connection:
-        receipts = queries.receipts(
+        receipts = provenance.receipts(
             connection,
             markets=["DE"],
             bases=["registration"],
@@ -123,7 +123,7 @@ def test_receipts_say_where_each_claim_stands(revised: Engine) -> None:
             first=date(2026, 1, 1),
             last=date(2026, 1, 1),
         )
-        nobody = queries.receipts(
+        nobody = provenance.receipts(
             connection,
             markets=["DE"],
             bases=["registration"],
@@ -149,7 +149,7 @@ def test_receipts_say_where_each_claim_stands(revised: Engine) -> None:
 
 def test_receipts_as_known_on_a_day_are_those_of_the_day(revised: Engine) -> None:
     with revised.connect() as connection:
-        receipts = queries.receipts(
+        receipts = provenance.receipts(
             connection,
             markets=["DE"],
             bases=["registration"],

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from db import queries, store
+from db import database, queries
 from db.vocabulary import DatePrecision
 from etl import harmonize
 
@@ -29,8 +29,8 @@ def event(day: date, market: str, text: str, **changes: Any) -> dict[str, Any]:
 
 def fill_events(engine: Engine, events: Sequence[dict[str, Any]]) -> None:
     """Put made-up events in the place of those of the reference."""
-    with store.writing(engine) as connection:
-        store.create(connection, markets=harmonize.reference().markets, events=events)
+    with database.writing(engine) as connection:
+        database.create(connection, markets=harmonize.reference().markets, events=events)
 
 
 ROWS = [

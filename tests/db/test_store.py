@@ -13,8 +13,8 @@ from sqlalchemy import Engine, event, inspect
 from sqlalchemy.exc import IntegrityError
 
 from db import schema
+from db.database import StoreError, open_engine, ready, writing
 from db.health import status
-from db.store import StoreError, open_engine, ready, writing
 from db.vocabulary import OPEN_END
 from etl import pipeline
 from etl.snapshots import SnapshotStore

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from db import store
+from db import database, store
 from db.claims import STANDING
-from db.store import Contents, Receipt, Source
+from db.contents import Contents, Receipt, Source
 from db.vintages import TypicalRevision, Vintages, claims_over_time, typical_revision, typical_size, vintages
 from db.vocabulary import ALL, OTHER, Cadence, Obtained, States
 
@@ -120,7 +120,7 @@ def _write(
         obtained=obtained,
     )
     write = store.load_dated if obtained is Obtained.CURATED else store.load_snapshot
-    with store.writing(engine) as connection:
+    with database.writing(engine) as connection:
         write(connection, source=source, receipt=receipt, contents=contents)
 
 

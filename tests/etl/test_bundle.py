@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from db.store import StoreError, open_engine
+from db.database import StoreError, open_engine
 from etl import bundle, pipeline
 from etl.snapshots import SnapshotStore
 from tests import world

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine
 from typer.testing import CliRunner, Result
 
-from db.store import open_engine, writing
+from db.database import open_engine, writing
 from etl import __main__ as command_line
 from etl import pipeline
 from etl.snapshots import SnapshotStore
@@ -251,7 +251,7 @@ def test_a_database_that_cannot_be_written_is_one_line(
 
 _AS_NOBODY = """
 import os, sys
-from db.store import open_engine
+from db.database import open_engine
 from etl import __main__ as command_line
 open_engine("sqlite://").connect().close()  # imports what is imported late
 if os.geteuid() == 0:  # permissions do not bind root
@@ -317,7 +317,7 @@ def _snapshots() -> list[pipeline.Snapshot]:
 _KILLED = """
 import os, signal, sys
 from sqlalchemy import event
-from db.store import open_engine
+from db.database import open_engine
 from etl import pipeline
 from etl.snapshots import SnapshotStore
 from tests import world

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from db import queries
+from db import market_claims
 from db.store import CrossCheck
 from etl import cross_checks
 from tests.world import rows
 
 WORDS: Final = ("source", "states", "market", "basis", "powertrain", "vehicle_scope", "grain", "maker", "model")
 JANUARY: Final = 2026 * 12
-"""January 2026 as `queries.standing_claims` writes a month."""
+"""January 2026 as `market_claims.standing_claims` writes a month."""
 
 Claim = Mapping[str, Any]
 
@@ -43,7 +43,7 @@ def claim(units: int, **cells: Any) -> Claim:
 
 
 def frame(*claims: Claim) -> pd.DataFrame:
-    """Claims as `queries.standing_claims` gives them."""
+    """Claims as `market_claims.standing_claims` gives them."""
     made = pd.DataFrame(list(claims), columns=[*WORDS, "month", "units"])
     return made.astype({**dict.fromkeys(WORDS, "category"), "month": "int64", "units": "float64"})
 
@@ -345,7 +345,7 @@ def test_the_first_print_of_teslas_year_2020_was_missed_by_630(bundled_engine: E
 
 def test_in_42_complete_months_tesla_in_china_ships_what_it_sells_and_exports(bundled_engine: Engine) -> None:
     with bundled_engine.connect() as connection:
-        claims = queries.standing_claims(connection)
+        claims = market_claims.standing_claims(connection)
     (found,) = (
         check
         for check in cross_checks.run(claims[claims["source"] == "tesla-china"])
@@ -356,7 +356,7 @@ def test_in_42_complete_months_tesla_in_china_ships_what_it_sells_and_exports(bu
 
 def test_what_differs_is_kept_and_nothing_is_refused_for_it(bundled_engine: Engine) -> None:
     with bundled_engine.connect() as connection:
-        found = cross_checks.run(queries.standing_claims(connection))
+        found = cross_checks.run(market_claims.standing_claims(connection))
     stored = dict(rows.query(bundled_engine, "SELECT rule, checked FROM cross_check"))
     assert stored == {check.rule: check.checked for check in found}
     assert all(count > 0 for count in stored.values())

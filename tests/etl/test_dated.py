@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from db import store
+from db.contents import Outcome, Source
+from db.database import open_engine
 from db.schema import RECORDS
-from db.store import Outcome, Source, open_engine
 from db.vocabulary import Cadence, Obtained, States
 from etl import pipeline
 from etl.pipeline import DatedFile, Refusal

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 from typer.testing import Result
 
-from db.store import open_engine
+from db.database import open_engine
 from etl import __main__ as command_line
 from etl import bundle, pipeline
 from etl.snapshots import Snapshot, SnapshotStore, Web

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from db.store import Contents
+from db.contents import Contents
 from db.vocabulary import BEGINNING, OPEN_END
 from etl.harmonize import Reference, harmonize, reference, slug
 from etl.sources import open_ev_charts

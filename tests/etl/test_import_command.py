@@ -19,7 +19,8 @@ from dashboard import downloads, style
 from dashboard.charts import chart as chart_of
 from dashboard.downloads import Download, Problem
 from dashboard.selection import Selection
-from db.store import Source, open_engine
+from db.contents import Source
+from db.database import open_engine
 from db.vocabulary import Cadence, Obtained, States
 from etl import __main__ as command_line
 from etl import bundle, imports, pipeline, snapshots, tidy

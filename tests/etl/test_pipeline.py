@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from db import health
-from db.store import FileHistory, Outcome, StoreError, load_history, open_engine, writing
+from db.contents import FileHistory, Outcome
+from db.database import StoreError, open_engine, writing
+from db.store import load_history
 from etl import checks, pipeline
 from etl.claims import Refused
 from etl.pipeline import Refusal

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from db import queries, schema, store
+from db import database, provenance, queries, schema, store
+from db.contents import Outcome, Receipt, Source
+from db.database import open_engine
 from db.health import source_health
 from db.records import fields, spans
-from db.store import Outcome, Receipt, Source, open_engine
 from db.vocabulary import OPEN_END, Cadence, Obtained, States
 from etl import bundle
 from etl.claims import Claims
@@ -61,8 +62,8 @@ def changed(**cells: str) -> str:
 @pytest.fixture
 def engine(new_database: NewDatabase) -> Iterator[Engine]:
     made = open_engine(new_database("ev"))
-    with store.writing(made) as connection:
-        store.create(connection, markets=reference().markets)
+    with database.writing(made) as connection:
+        database.create(connection, markets=reference().markets)
     yield made
     made.dispose()
 
@@ -72,13 +73,13 @@ def receipt(name: str, known_on: date, obtained: Obtained = Obtained.CURATED) ->
 
 
 def load_dated(engine: Engine, name: str, *rows: str) -> Outcome:
-    with store.writing(engine) as connection:
+    with database.writing(engine) as connection:
         contents = harmonize(told(*rows), reference())
         return store.load_dated(connection, source=SOURCE, receipt=receipt(name, TODAY), contents=contents)
 
 
 def load_snapshot(engine: Engine, name: str, known_on: date, *rows: str) -> Outcome:
-    with store.writing(engine) as connection:
+    with database.writing(engine) as connection:
         contents = harmonize(told(*rows), reference())
         records = {table: [row[:-1] for row in of] for table, of in contents.records.items()}
         contents = store.replace(contents, records=records)
@@ -267,8 +268,8 @@ def test_records_go_through_a_bundle_unchanged(engine: Engine, tmp_path: Path, n
     bundle.write(engine, SOURCE.slug, folder=tmp_path)
     (history,) = bundle.read(SOURCE.slug, folder=tmp_path)
     copy = open_engine(new_database("copy"))
-    with store.writing(copy) as connection:
-        store.create(connection, markets=reference().markets)
+    with database.writing(copy) as connection:
+        database.create(connection, markets=reference().markets)
         store.load_history(connection, source=SOURCE, history=history)
     for day in (date(2026, 1, 9), date(2026, 1, 10), None):
         frames = []
@@ -294,7 +295,7 @@ def test_a_source_of_records_says_how_many_there_are_and_since_when(engine: Engi
 def test_monthly_records_are_due_after_their_last_month(engine: Engine) -> None:
     header = ",".join(columns("fx_rate"))
     row = "USD,2026-04-01,1.1,20,https://made-up.example/r,,2026-05-01,"
-    with store.writing(engine) as connection:
+    with database.writing(engine) as connection:
         contents = harmonize(told(row, table="fx_rate", header=header), reference())
         store.load_dated(connection, source=SOURCE, receipt=receipt("rates", TODAY), contents=contents)
     with engine.connect() as connection:
@@ -310,10 +311,10 @@ def test_a_receipt_names_the_file_the_line_and_the_address(engine: Engine) -> No
     with engine.connect() as connection:
         frame = queries.records(connection, "price")
         frame = frame.assign(day=frame["effective_from"], about="Model One Base", stated="20,000 EUR")
-        (slip,) = queries.record_receipts(connection, frame).to_dict("records")
-        (cited,) = queries.record_citations(connection, frame)
-        (standing,) = queries.standing_snapshots(connection)
-        assert queries.standing_snapshots(connection, as_of=date(2026, 1, 4)) == []
+        (slip,) = provenance.record_receipts(connection, frame).to_dict("records")
+        (cited,) = provenance.record_citations(connection, frame)
+        (standing,) = provenance.standing_snapshots(connection)
+        assert provenance.standing_snapshots(connection, as_of=date(2026, 1, 4)) == []
     assert (standing["file"], standing["known_on"]) == ("made-up.csv", "2026-01-05")
     assert (slip["file"], slip["line"], slip["urls"]) == ("made-up.csv", 2, "https://made-up.example/one")
     assert (slip["period_start"], slip["stated"], slip["known_from"]) == ("2026-01-05", "20,000 EUR", "2026-01-05")
@@ -323,7 +324,7 @@ def test_a_receipt_names_the_file_the_line_and_the_address(engine: Engine) -> No
 
 def test_a_removed_source_takes_its_records_and_names_with_it(engine: Engine) -> None:
     load_dated(engine, "first", ROW)
-    with store.writing(engine) as connection:
+    with database.writing(engine) as connection:
         assert store.remove_source(connection, SOURCE.slug) == 1
         assert "example" not in queries.names(connection).makers
         assert queries.records(connection, "price").empty

@@ -19,9 +19,9 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner, Result
 
 from dashboard.app import create_app
+from db.database import open_engine
 from db.memory import MEMORY
 from db.schema import SCHEMA_VERSION
-from db.store import open_engine
 from etl import __main__ as command_line
 from etl import bundle
 from tests import world

@@ -22,7 +22,7 @@ from dashboard.projections.fitting import Fit
 from dashboard.projections.parameters import Draws
 from dashboard.report_pages import A4, Digest
 from dashboard.style import Look
-from db.store import open_engine
+from db.database import open_engine
 from etl import __main__ as command_line
 from etl import bundle
 from etl.snapshots import Web

@@ -24,7 +24,7 @@ from sqlalchemy import Engine
 from typer.testing import CliRunner
 
 from db import store
-from db.store import open_engine
+from db.database import open_engine
 from etl import __main__ as command_line
 from etl import bundle
 from tests import world

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from db.store import Source, open_engine
+from db.contents import Source
+from db.database import open_engine
 from db.vocabulary import Cadence, Obtained, States
 from etl import bundle, imports, pipeline
 from etl.pipeline import DatedFile

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from db.store import open_engine
+from db.database import open_engine
 from db.vocabulary import Obtained
 from etl import pipeline
 from etl.claims import MOST_CARS, Claims

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from db import records as tables
-from db.store import open_engine
+from db.database import open_engine
 from db.vocabulary import Obtained
 from etl import __main__ as command_line
 from etl import harmonize, pipeline, tidy

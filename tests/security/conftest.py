@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from bench.asking import TODAY, Specs
 from dashboard.actions import PATH
 from dashboard.app import create_app
-from db.store import open_engine
+from db.database import open_engine
 from db.vocabulary import States
 from etl import pipeline
 from tests.dashboard.test_precedence import state

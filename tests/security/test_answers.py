@@ -18,7 +18,7 @@ from dashboard.charts.chart import Chart
 from dashboard.downloads import Download
 from dashboard.report import put_in_place
 from dashboard.selection import NotYetMade
-from db.store import open_engine
+from db.database import open_engine
 
 SCRIPT = "/_dash-component-suites/dash/dcc/dash_core_components.js"
 

@@ -16,7 +16,7 @@ from dashboard.projections import fitting
 from dashboard.projections.parameters import known
 from dashboard.projections.scenarios import world
 from dashboard.projections.scoring import FORCED, PSEUDO, STRICT, Prediction
-from db.store import open_engine
+from db.database import open_engine
 from etl import pipeline
 from tests.dashboard.test_precedence import state
 from tests.world.records import told

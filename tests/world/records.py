@@ -10,8 +10,8 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from db import store
-from db.store import Receipt, Source
+from db import database, store
+from db.contents import Receipt, Source
 from db.vocabulary import Cadence, Obtained, States
 from etl.harmonize import harmonize, reference
 from etl.records import columns, read
@@ -89,5 +89,5 @@ def _load(engine: Engine, table: str, rows: Sequence[Mapping[str, object]], *, k
     claims = read(stream.getvalue().encode(), file=f"{slug}.csv", table=table, known_on=known_on)
     assert not claims.rejected, claims.rejected
     receipt = Receipt(slug, f"{slug}.csv", known_on, source.url, None, slug, 1, Obtained.CURATED)
-    with store.writing(engine) as connection:
+    with database.writing(engine) as connection:
         store.load_dated(connection, source=source, receipt=receipt, contents=harmonize(claims, reference()))

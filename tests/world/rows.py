@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import Engine, Table, inspect, text
 
+from db.database import open_engine
 from db.schema import RECORDS
-from db.store import open_engine
 
 NewDatabase = Callable[[str], str]
 """The fixture `new_database`: the URL of an empty database of the test's own, the same one for the same name."""
