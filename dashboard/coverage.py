@@ -14,8 +14,8 @@ import numpy as np
 from dashboard import precedence, style
 from dashboard.panels import records
 from dashboard.precedence import OfMarket
-from dashboard.sales_lines import month_number, month_start
 from dashboard.selection import PowertrainChoice, Selection
+from dashboard.windows import month_number, month_start
 from db import queries
 from db.claims import Claims, Ints
 from db.market_claims import Dataset, MarketClaims

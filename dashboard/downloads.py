@@ -30,9 +30,9 @@ from dashboard.charts import chart as chart_of
 from dashboard.charts.chart import Chart, Reading, patient, source_line
 from dashboard.pictures import PictureError
 from dashboard.precedence import PUBLISHED_AS
-from dashboard.sales_lines import months_behind
 from dashboard.selection import InvalidSelection, NotYetMade, PowertrainChoice, Refusal, Selection, Window
 from dashboard.style import Figure, Look
+from dashboard.windows import months_behind
 from db import provenance, queries
 from db.claims import GRAIN_MONTHS
 from db.database import StoreError, explained, ready

@@ -22,12 +22,14 @@ from dashboard.charts.chart import Chart
 from dashboard.charts.market_words import change_on_year, period_name
 from dashboard.ledger import Ledger
 from dashboard.ledger_entries import HEADLINE_MAKERS, Entry, record_said
+from dashboard.lines import Line
 from dashboard.price_book import PriceBook, price_book
 from dashboard.prices import Move
-from dashboard.sales_lines import Line, MarketFigures, market_figures, month_start
+from dashboard.sales_lines import MarketFigures, market_figures
 from dashboard.selection import BasisChoice, By, InvalidSelection, Measure, Refusal, Selection, Window
 from dashboard.thresholds import STANDARD, Thresholds
 from dashboard.what_changed import Kind
+from dashboard.windows import month_start
 from db import Connection, changes, queries, vintages
 from db.claims import Floats
 from db.queries import Names

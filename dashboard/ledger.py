@@ -28,9 +28,9 @@ from dashboard.ledger_entries import (
     overdue_entry,
     record_entries,
 )
-from dashboard.sales_lines import month_number
 from dashboard.selection import Selection
 from dashboard.what_changed import Kind, changed_figures, changed_records, rows_as_dicts
+from dashboard.windows import month_number
 from db import Connection, changes
 from db.memory import remembered
 

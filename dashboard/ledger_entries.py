@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from dashboard import style
-from dashboard.sales_lines import month_number
 from dashboard.what_changed import Kind, any_in_group, as_day, group_numbers, group_sums, rows_as_dicts
+from dashboard.windows import month_number
 from db import changes
 from db.changes import FirstRead, Overdue, Total
 from db.claims import GRAIN_MONTHS, Floats, Ints

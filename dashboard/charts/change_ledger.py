@@ -31,9 +31,9 @@ from dashboard.charts.change_ledger_words import (
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Chart, Point, Reading, Table
 from dashboard.ledger import Ledger
 from dashboard.ledger_entries import Entry, first_number, record_about, record_said
-from dashboard.sales_lines import month_start
 from dashboard.selection import InvalidSelection, NotPublished, Selection
 from dashboard.what_changed import Kind, as_day
+from dashboard.windows import month_start
 from db import Connection, changes, provenance, queries
 from db.queries import Names
 from db.vocabulary import ALL

@@ -10,9 +10,9 @@ from dashboard import style
 from dashboard.charts.chart import CARS, Badge, shortest
 from dashboard.ledger import Ledger
 from dashboard.ledger_entries import Entry
-from dashboard.sales_lines import month_start
 from dashboard.selection import By, Measure, PowertrainChoice, Selection, Window
 from dashboard.what_changed import Kind
+from dashboard.windows import month_start
 from db.queries import Names
 from db.vocabulary import ALL, OTHER, Basis, Grain
 

@@ -33,10 +33,12 @@ from dashboard.charts.market_drawing import (
 from dashboard.charts.market_notes import common_notes, freshness
 from dashboard.charts.market_words import COUNTED, Drawn, cars_name, first_up, period_name, rest_share, subtitle
 from dashboard.charts.whole_market import answered, as_asked, whole_market
+from dashboard.lines import Line
 from dashboard.metrics import concentration
-from dashboard.sales_lines import Line, MarketFigures, month_start
+from dashboard.sales_lines import MarketFigures
 from dashboard.selection import By, Measure, Selection, Window
 from dashboard.style import Figure, Look
+from dashboard.windows import month_start
 from db import Connection
 from db.vocabulary import ALL
 

@@ -19,10 +19,10 @@ from dashboard.charts.chart import CARS, DOWNLOAD_COLUMNS, Badge, Chart, Reading
 from dashboard.comparability import HEADLINE_BASES, check_names
 from dashboard.conflicts import SIGNIFICANT_DIGITS, Cell, Conflicts, Kind, Pair, compared
 from dashboard.precedence import PUBLISHED_AS
-from dashboard.sales_lines import month_number, month_start
 from dashboard.selection import BasisChoice, Measure, Selection
 from dashboard.style import Figure, Look
 from dashboard.what_changed import as_day
+from dashboard.windows import month_number, month_start
 from db import Connection, market_claims, queries
 from db.claims import GRAIN_MONTHS
 from db.vocabulary import ALL

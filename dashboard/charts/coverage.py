@@ -20,9 +20,9 @@ from dashboard.charts.chart import DOWNLOAD_COLUMNS, Badge, Chart, Reading, Tabl
 from dashboard.comparability import check_names
 from dashboard.coverage import TOLD, Cell, Coverage, Detail, MarketCoverage, coverage_of, in_periods
 from dashboard.precedence import PUBLISHED_AS
-from dashboard.sales_lines import month_start
 from dashboard.selection import BasisChoice, Incomparable, Measure, NotPublished, Selection
 from dashboard.style import Figure, Look, Theme
+from dashboard.windows import month_start
 from db import Connection, market_claims, queries
 from db.market_claims import Dataset
 from db.queries import Nouns

@@ -11,8 +11,9 @@ from typing import TypeVar
 import numpy as np
 
 from dashboard import metrics, style
+from dashboard.lines import Line, maker_name
 from dashboard.metrics import Gap, Lead
-from dashboard.sales_lines import Line, MarketFigures, maker_name, way_on
+from dashboard.sales_lines import MarketFigures
 from dashboard.selection import (
     BasisChoice,
     By,
@@ -24,6 +25,7 @@ from dashboard.selection import (
     Selection,
     Window,
 )
+from dashboard.ways_on import way_on
 from db import Connection
 from db.claims import GRAIN_MONTHS
 from db.queries import Nouns

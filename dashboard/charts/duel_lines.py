@@ -22,9 +22,11 @@ from dashboard.charts.events import market_events
 from dashboard.charts.market_drawing import plain, spread, with_gaps
 from dashboard.charts.market_notes import badge
 from dashboard.charts.market_words import marked_text, subtitle
-from dashboard.sales_lines import MarketFigures, figures_asked_for, maker_name, month_start
+from dashboard.lines import maker_name
+from dashboard.sales_lines import MarketFigures, figures_asked_for
 from dashboard.selection import BasisChoice, By, Measure, PowertrainChoice, Refusal, Selection
 from dashboard.style import Figure, Look
+from dashboard.windows import month_start
 from db import Connection, queries
 from db.claims import GRAIN_MONTHS, Floats
 from db.vocabulary import Grain, VehicleScope

@@ -20,9 +20,11 @@ from dashboard.charts.market_words import (
     place_name,
     value_text,
 )
+from dashboard.lines import Line, maker_name
 from dashboard.metrics import Gap, Lead
-from dashboard.sales_lines import Line, MarketFigures, maker_name, month_start
+from dashboard.sales_lines import MarketFigures
 from dashboard.selection import BasisChoice, Measure, PowertrainChoice
+from dashboard.windows import month_start
 from db.claims import GRAIN_MONTHS, Floats
 
 RUN_UP = 24

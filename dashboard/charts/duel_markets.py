@@ -21,9 +21,10 @@ from dashboard.charts.duel_markets_drawing import draw, labelled
 from dashboard.charts.duel_markets_words import Markets, Standing, doubt_text, notes, span_text, subtitle, title
 from dashboard.charts.market_notes import freshness
 from dashboard.charts.market_words import marked_text
+from dashboard.lines import Line, maker_name
 from dashboard.metrics import Gap
 from dashboard.precedence import PUBLISHED_AS, counted_parts
-from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, figures_if_any, maker_name, month_start
+from dashboard.sales_lines import MarketFigures, figures_asked_for, figures_if_any
 from dashboard.selection import (
     BasisChoice,
     By,
@@ -35,6 +36,7 @@ from dashboard.selection import (
     Selection,
     Window,
 )
+from dashboard.windows import month_start
 from db import Connection, queries
 from db.queries import Nouns
 from db.vocabulary import Grain

@@ -15,9 +15,9 @@ from dashboard.charts.duel_markets_words import Markets, Standing, is_undecided,
 from dashboard.charts.market_drawing import plain
 from dashboard.charts.market_words import marked_text
 from dashboard.metrics import Gap
-from dashboard.sales_lines import month_start
 from dashboard.selection import Measure
 from dashboard.style import Figure, Look
+from dashboard.windows import month_start
 from db.claims import GRAIN_MONTHS
 
 _UNIT = {

@@ -9,9 +9,11 @@ from dashboard import style
 from dashboard.charts.chart import CARS, shortest
 from dashboard.charts.duel import margin_text
 from dashboard.charts.market_words import COUNTED, FIGURES, KIND, WINDOWS, first_up, measure_text
+from dashboard.lines import Line
 from dashboard.metrics import Gap, Lead
-from dashboard.sales_lines import Line, MarketFigures, month_start
+from dashboard.sales_lines import MarketFigures
 from dashboard.selection import Measure, PowertrainChoice, Selection, Window
+from dashboard.windows import month_start
 from db.claims import GRAIN_MONTHS
 
 

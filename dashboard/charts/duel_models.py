@@ -19,9 +19,11 @@ from dashboard.charts.chart import CARS, Chart, Reading, Table, shortest
 from dashboard.charts.market_drawing import plain
 from dashboard.charts.market_notes import common_notes, freshness
 from dashboard.charts.market_words import Drawn, amount_text, marked_text, period_name, place_name, subtitle, value_text
-from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, maker_name, month_start
+from dashboard.lines import Line, maker_name
+from dashboard.sales_lines import MarketFigures, figures_asked_for
 from dashboard.selection import By, Measure, NotPublished, Refusal, Selection, Window
 from dashboard.style import Figure, Look
+from dashboard.windows import month_start
 from db import Connection, queries
 from db.queries import Nouns
 from db.vocabulary import ALL, OTHER, Grain

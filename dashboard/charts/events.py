@@ -12,8 +12,9 @@ from datetime import date
 from typing import Any
 
 from dashboard import style
-from dashboard.sales_lines import MarketFigures, month_start
+from dashboard.sales_lines import MarketFigures
 from dashboard.style import Look
+from dashboard.windows import month_start
 from db import Connection, queries
 from db.queries import Event, Nouns
 from db.vocabulary import ALL, DatePrecision

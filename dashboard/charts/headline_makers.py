@@ -21,9 +21,11 @@ from dashboard.charts.market_drawing import plain, point_key
 from dashboard.charts.market_notes import freshness
 from dashboard.charts.market_words import change_on_year, listed, period_name, subtitle
 from dashboard.ledger_entries import HEADLINE_MAKERS
-from dashboard.sales_lines import Line, MarketFigures, maker_name, market_figures, month_start
+from dashboard.lines import Line, maker_name
+from dashboard.sales_lines import MarketFigures, market_figures
 from dashboard.selection import BasisChoice, By, Incomparable, Measure, NotPublished, Selection
 from dashboard.style import Figure, Look
+from dashboard.windows import month_start
 from db import Connection, queries
 from db.claims import GRAIN_MONTHS, Ints
 from db.vocabulary import Basis, Grain

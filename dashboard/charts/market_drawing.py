@@ -25,13 +25,11 @@ from dashboard.charts.market_words import (
     sum_of,
     value_text,
 )
-from dashboard.sales_lines import (
-    Line,
-    MarketFigures,
-    month_start,
-)
+from dashboard.lines import Line
+from dashboard.sales_lines import MarketFigures
 from dashboard.selection import By, Measure, Selection
 from dashboard.style import Figure, Look
+from dashboard.windows import month_start
 from db.claims import GRAIN_MONTHS, Bools, Floats
 from db.vocabulary import ALL, OTHER, Powertrain
 

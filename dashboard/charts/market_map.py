@@ -36,19 +36,13 @@ from dashboard.charts.market_words import (
 )
 from dashboard.charts.penetration import unanswering
 from dashboard.comparability import check_names
+from dashboard.lines import Line, maker_name
 from dashboard.precedence import PUBLISHED_AS
-from dashboard.sales_lines import (
-    Line,
-    MarketFigures,
-    figures_asked_for,
-    figures_if_any,
-    maker_name,
-    month_number,
-    month_start,
-    way_on,
-)
+from dashboard.sales_lines import MarketFigures, figures_asked_for, figures_if_any
 from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Refusal, Selection, Window
 from dashboard.style import Figure, Look, Theme
+from dashboard.ways_on import way_on
+from dashboard.windows import month_number, month_start
 from db import Connection, queries
 from db.queries import Nouns
 from db.vocabulary import Grain

@@ -23,8 +23,10 @@ from dashboard.charts.market_words import (
     value_text,
 )
 from dashboard.comparability import is_of_totals
-from dashboard.sales_lines import Line, MarketFigures, month_number, month_start
+from dashboard.lines import Line
+from dashboard.sales_lines import MarketFigures
 from dashboard.selection import By, Measure, PowertrainChoice
+from dashboard.windows import month_number, month_start
 from db.claims import GRAIN_MONTHS
 
 

@@ -11,16 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Point, Reading
+from dashboard.lines import Line, maker_name
 from dashboard.precedence import PUBLISHED_AS, counted_parts
-from dashboard.sales_lines import (
-    Line,
-    MarketFigures,
-    maker_name,
-    month_number,
-    month_start,
-    months_behind,
-)
+from dashboard.sales_lines import MarketFigures
 from dashboard.selection import By, Measure, Selection
+from dashboard.windows import month_number, month_start, months_behind
 from db import Connection, provenance
 from db.claims import GRAIN_MONTHS, Bools, Claims
 from db.queries import Membership

@@ -18,8 +18,10 @@ from dashboard.charts.events import market_events
 from dashboard.charts.market_drawing import draw
 from dashboard.charts.market_notes import badge, notes
 from dashboard.charts.market_words import DRAWN, Drawn, marked_text, subtitle, title, value_text
-from dashboard.sales_lines import Line, MarketFigures, market_figures, month_start
+from dashboard.lines import Line
+from dashboard.sales_lines import MarketFigures, market_figures
 from dashboard.selection import By, Measure, Selection
+from dashboard.windows import month_start
 from db import Connection
 from db.claims import Floats
 

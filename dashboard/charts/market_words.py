@@ -10,8 +10,10 @@ import numpy as np
 from dashboard import style
 from dashboard.charts.chart import CARS, shortest
 from dashboard.comparability import is_within_market
-from dashboard.sales_lines import Line, MarketFigures, maker_name, month_start
+from dashboard.lines import Line, maker_name
+from dashboard.sales_lines import MarketFigures
 from dashboard.selection import BasisChoice, By, Measure, PowertrainChoice, Selection, Window
+from dashboard.windows import month_start
 from db.claims import GRAIN_MONTHS
 from db.vocabulary import VehicleScope
 

@@ -20,10 +20,13 @@ from dashboard.charts.chart import CARS, Chart, Reading, shortest
 from dashboard.charts.events import Events, Mark, market_events
 from dashboard.charts.market_words import DRAWN, Drawn, change_on_year, first_up, period_name
 from dashboard.comparability import check_names, check_sales
+from dashboard.lines import Line
 from dashboard.metrics import pooled_share
-from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, month_number, month_start, way_on
+from dashboard.sales_lines import MarketFigures, figures_asked_for
 from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Refusal, Selection, Window
 from dashboard.style import Figure, Look
+from dashboard.ways_on import way_on
+from dashboard.windows import month_number, month_start
 from db import Connection, queries
 from db.queries import Nouns, Published
 from db.vocabulary import ALL, Grain

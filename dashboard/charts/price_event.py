@@ -24,10 +24,12 @@ from dashboard.charts.price_rows import price_receipts
 from dashboard.charts.price_words import KINDS, check_known
 from dashboard.charts.whole_market import answered
 from dashboard.event_study import BEFORE, OFFSETS, Bounded
+from dashboard.lines import Line
 from dashboard.price_book import PriceBook, price_book
 from dashboard.prices import Move, PriceLine
-from dashboard.sales_lines import Line, MarketFigures, market_figures, month_number, month_start
+from dashboard.sales_lines import MarketFigures, market_figures
 from dashboard.selection import InvalidSelection, Measure, NotPublished, PowertrainChoice, Refusal, Selection
+from dashboard.windows import month_number, month_start
 from db import Connection, provenance
 from db.claims import Bools, Floats
 from db.vocabulary import ALL, PriceKind

@@ -16,8 +16,9 @@ from dashboard.charts.price_drawing import is_narrow
 from dashboard.charts.price_event_words import TELLING, PriceEvent
 from dashboard.charts.share_change_drawing import pp_axis
 from dashboard.event_study import BEFORE, OFFSETS
-from dashboard.sales_lines import Line, month_number, month_start
+from dashboard.lines import Line
 from dashboard.style import Figure, Look
+from dashboard.windows import month_number, month_start
 from db.claims import Floats
 from db.vocabulary import ALL, DatePrecision
 

@@ -14,10 +14,12 @@ from dashboard.charts.chart import Badge, shortest
 from dashboard.charts.market_words import COUNTED, FIGURES, KIND, listed, rest_share
 from dashboard.charts.price_words import KINDS, day_of, model_name
 from dashboard.event_study import BEFORE, Study
+from dashboard.lines import Line
 from dashboard.price_book import PriceBook
 from dashboard.prices import STALE_DAYS, Move
-from dashboard.sales_lines import Line, MarketFigures, month_start
+from dashboard.sales_lines import MarketFigures
 from dashboard.selection import Real, Selection
+from dashboard.windows import month_start
 from db.claims import Floats
 from db.provenance import Citation
 

@@ -41,12 +41,14 @@ from dashboard.charts.price_words import (
     terms_text,
 )
 from dashboard.charts.whole_market import answered
+from dashboard.lines import Line
 from dashboard.precedence import PUBLISHED_AS
 from dashboard.price_book import cited
 from dashboard.prices import Price, PricedLine
-from dashboard.sales_lines import Line, MarketFigures, market_figures, month_number, month_start, months_behind
+from dashboard.sales_lines import MarketFigures, market_figures
 from dashboard.selection import By, Incomparable, Measure, NotPublished, Selection, Window
 from dashboard.style import Figure, Look
+from dashboard.windows import month_number, month_start, months_behind
 from db import Connection, provenance
 from db.provenance import Citation
 from db.vocabulary import Grain, PriceKind

@@ -21,10 +21,12 @@ from dashboard.charts.market_drawing import Places, band, colour_key, point_key,
 from dashboard.charts.market_notes import common_notes, freshness
 from dashboard.charts.market_words import COUNTED, Drawn, cars_name, first_up, period_name, rest_share, subtitle
 from dashboard.charts.whole_market import answered, as_asked, whole_market
+from dashboard.lines import Line, maker_name
 from dashboard.metrics import ranks
-from dashboard.sales_lines import Line, MarketFigures, maker_name, month_start
+from dashboard.sales_lines import MarketFigures
 from dashboard.selection import By, Measure, NotPublished, Selection, Window
 from dashboard.style import Figure, Look
+from dashboard.windows import month_start
 from db import Connection
 from db.claims import GRAIN_MONTHS, Bools, Floats
 

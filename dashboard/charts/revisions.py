@@ -19,9 +19,9 @@ from dashboard.charts.revisions_words import Revisions, badge, notes, printed_mo
 from dashboard.comparability import HEADLINE_BASES, check_names, check_sales
 from dashboard.precedence import PUBLISHED_AS
 from dashboard.revisions import Kind, Rename, cells_over_time, changes, outcomes, renames, typical, under_latest_names
-from dashboard.sales_lines import month_number, month_start
 from dashboard.selection import BasisChoice, By, Measure, NotPublished, Refusal, Selection, Window
 from dashboard.what_changed import as_day
+from dashboard.windows import month_number, month_start
 from db import Connection, market_claims, queries
 from db.claims import GRAIN_MONTHS
 from db.memory import remembered

@@ -12,9 +12,9 @@ from dashboard import style
 from dashboard.charts.chart import Reading
 from dashboard.charts.revisions_words import ENOUGH, Revisions, printed_name, size_text
 from dashboard.revisions import Kind
-from dashboard.sales_lines import month_number, month_start
 from dashboard.selection import Selection
 from dashboard.style import Figure, Look
+from dashboard.windows import month_number, month_start
 from db.vocabulary import ALL, OTHER
 
 NAMED = 7

@@ -22,8 +22,10 @@ from dashboard.charts.seasonal_years_words import PANELS, notes, seasons_subtitl
 from dashboard.charts.seasons import YEARS, Seasons, decomposed, is_joined, years
 from dashboard.charts.whole_market import answered
 from dashboard.comparability import check_names, check_sales
-from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, month_start
+from dashboard.lines import Line
+from dashboard.sales_lines import MarketFigures, figures_asked_for
 from dashboard.selection import BasisChoice, By, Incomparable, Measure, NotPublished, Selection, Window
+from dashboard.windows import month_start
 from db import Connection, queries
 from db.claims import GRAIN_MONTHS
 from db.vocabulary import Grain

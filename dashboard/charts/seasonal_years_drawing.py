@@ -12,8 +12,9 @@ from dashboard.charts.chart import Reading
 from dashboard.charts.market_drawing import Places, band, colour_key, plain, point_key
 from dashboard.charts.seasonal_years_words import PANELS, change_text, months_text, tick
 from dashboard.charts.seasons import YEARS, Seasons, Year, change, is_joined, years
-from dashboard.sales_lines import Line, month_start
+from dashboard.lines import Line
 from dashboard.style import Figure, Look
+from dashboard.windows import month_start
 
 
 def draw(reading: Reading, look: Look) -> Figure:

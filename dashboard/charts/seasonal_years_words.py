@@ -11,8 +11,10 @@ from dashboard.charts.chart import CARS, shortest
 from dashboard.charts.market_notes import common_notes
 from dashboard.charts.market_words import COUNTED, Drawn, cars_name, first_up, is_open, subtitle
 from dashboard.charts.seasons import Change, Seasons, change, is_joined, waves, years
-from dashboard.sales_lines import Line, MarketFigures, maker_name, month_start
+from dashboard.lines import Line, maker_name
+from dashboard.sales_lines import MarketFigures
 from dashboard.selection import By, Measure, Selection, Window
+from dashboard.windows import month_start
 from db.claims import GRAIN_MONTHS
 from db.vocabulary import Grain
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from dashboard.charts.market_words import is_open
+from dashboard.lines import Line
 from dashboard.metrics import SEASON_YEARS, TrendAndSeason, growth, trend_and_season
-from dashboard.sales_lines import Line, MarketFigures
+from dashboard.sales_lines import MarketFigures
 from dashboard.selection import Measure
 from db.claims import GRAIN_MONTHS, Bools, Floats, Ints
 from db.vocabulary import Grain

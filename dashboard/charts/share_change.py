@@ -24,10 +24,12 @@ from dashboard.charts.share_change_drawing import draw
 from dashboard.charts.share_change_words import Changes, Move, has_mix, notes, share_range, subtitle, title
 from dashboard.charts.whole_market import answered
 from dashboard.comparability import is_of_totals
+from dashboard.lines import Line
 from dashboard.metrics import ShareParts, gap, share_parts
 from dashboard.panels import at
-from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, figures_if_any, month_number, month_start
+from dashboard.sales_lines import MarketFigures, figures_asked_for, figures_if_any
 from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Refusal, Selection, Window
+from dashboard.windows import month_number, month_start
 from db import Connection
 from db.claims import GRAIN_MONTHS
 from db.vocabulary import Grain

@@ -23,8 +23,10 @@ from dashboard.charts.market_words import (
     rest_share,
 )
 from dashboard.comparability import is_within_market
-from dashboard.sales_lines import Line, MarketFigures, maker_name, month_number, month_start
+from dashboard.lines import Line, maker_name
+from dashboard.sales_lines import MarketFigures
 from dashboard.selection import By, Measure, Selection
+from dashboard.windows import month_number, month_start
 from db.claims import GRAIN_MONTHS
 
 TELLING = 0.0005

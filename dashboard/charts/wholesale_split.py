@@ -23,9 +23,11 @@ from dashboard.charts.market_drawing import hover_format, plain
 from dashboard.charts.market_notes import freshness
 from dashboard.charts.market_words import period_name, value_text
 from dashboard.charts.whole_market import answered
-from dashboard.sales_lines import Line, MarketFigures, figures_asked_for, month_start
+from dashboard.lines import Line
+from dashboard.sales_lines import MarketFigures, figures_asked_for
 from dashboard.selection import BasisChoice, By, Measure, NotPublished, PowertrainChoice, Selection
 from dashboard.style import Figure, Look
+from dashboard.windows import month_start
 from db import Connection, queries
 from db.claims import GRAIN_MONTHS, Bools, Floats, Ints
 from db.provenance import Citation

@@ -14,7 +14,8 @@ from sqlalchemy import Engine, text
 
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Reading
 from dashboard.charts.market_share import MARKET_SHARE, MEASURES
-from dashboard.sales_lines import Line, MarketFigures, market_figures, month_start, months_behind
+from dashboard.lines import Line
+from dashboard.sales_lines import MarketFigures, market_figures
 from dashboard.selection import (
     BasisChoice,
     By,
@@ -27,6 +28,7 @@ from dashboard.selection import (
     Window,
 )
 from dashboard.style import SCREEN
+from dashboard.windows import month_start, months_behind
 from db.vocabulary import Grain
 from etl import pipeline
 from tests import world
