@@ -257,6 +257,23 @@ def _published(
     return {code: frozenset(of) for code, of in of_market.items()}
 
 
+def naming(
+    connection: Connection,
+    *,
+    makers: Collection[str],
+    basis: str,
+    scope: VehicleScope = VehicleScope.PASSENGER_CAR,
+) -> frozenset[str]:
+    """The markets whose figures on a basis name one of some makers, in whatever vintage."""
+    query = (
+        select(series.c.market)
+        .where(series.c.maker.in_(sorted(makers)), series.c.basis == basis, series.c.vehicle_scope == scope)
+        .distinct()
+    )
+    question = naming, frozenset(makers), basis, scope
+    return remembered(connection, question, lambda: frozenset(connection.execute(query).scalars()))
+
+
 def grains(
     connection: Connection,
     *,

@@ -112,7 +112,10 @@ def _standings(connection: Connection, selection: Selection) -> Markets:
 
 
 def _naming(connection: Connection, selection: Selection, nouns: Nouns) -> tuple[str, ...]:
-    """The countries whose figures on the basis name makers of the powertrain."""
+    """The countries whose figures on the basis name makers of the powertrain, and one of the two at some time.
+
+    Where neither was ever named, both are what the unnamed rest hides: that says nothing of who leads.
+    """
     words: dict[str, set[str]] = {}
     for each in queries.published(connection, markets=sorted(nouns.markets.keys() - nouns.regions)):
         if each.basis == selection.basis.value and each.names_makers:
@@ -120,13 +123,15 @@ def _naming(connection: Connection, selection: Selection, nouns: Nouns) -> tuple
     wanted = set(PUBLISHED_AS[selection.powertrain])
     is_set = selection.powertrain is PowertrainChoice.NEV
     codes = (code for code, stated in words.items() if (counted_parts(stated) if is_set else wanted & stated))
+    makers = {maker for slug in selection.makers for maker in (slug, *nouns.members.get(slug, ()))}
+    with_either = queries.naming(connection, makers=makers, basis=selection.basis.value)
     found = tuple(sorted(codes))
     if not found:
         raise NotPublished(
             f"no country's {selection.basis} figures name makers of {CARS[selection.powertrain]}",
             nearest=replace(selection, basis=BasisChoice.REGISTRATION, powertrain=PowertrainChoice.BEV, of=None),
         )
-    return found
+    return tuple(code for code in found if code in with_either) or found
 
 
 def _figures(connection: Connection, selection: Selection, markets: tuple[str, ...]) -> list[MarketFigures]:

@@ -60,6 +60,12 @@ def test_where_all_is_open_nobody_leads(empty_engine: Engine) -> None:
     assert read(empty_engine, MONTH).title == "BEVs: unnamed cars leave open who leads in all 2 markets"
 
 
+def test_a_market_in_which_neither_was_ever_named_is_left_out_unless_it_is_asked_for(empty_engine: Engine) -> None:
+    fill(empty_engine, WORLD | {"IT": {"2026-01": {"Fiat": 300, "other": 10}}})
+    assert read(empty_engine, MONTH).title == "Tesla leads BYD in BEVs in 2 of 3 markets; BYD in 1"
+    assert "Italy" in read(empty_engine, f"{MONTH}&market=DE,IT").content.standings[-1].name
+
+
 def test_two_that_lead_as_often_are_both_named(empty_engine: Engine) -> None:
     fill(empty_engine, {"DE": WORLD["DE"], "SE": WORLD["SE"]})
     assert read(empty_engine, MONTH).title == "BYD and Tesla each lead BEVs in 1 of 2 markets"
