@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from dashboard import sales_lines
+from dashboard import counted, sales_lines
 from dashboard.charts.market_share import MEASURES
 from dashboard.sales_lines import MarketFigures, market_figures
 from dashboard.selection import Selection
@@ -146,7 +146,7 @@ def test_two_days_on_which_the_same_was_known_are_worked_out_once(
     assert since < date(2026, 7, 1)
     MEMORY.forget()
     one = figures(bundled_engine, f"market=DE&as_of={since}")
-    monkeypatch.setattr(sales_lines, "records", lambda *_, **__: pytest.fail("it was worked out again"))
+    monkeypatch.setattr(counted, "records", lambda *_, **__: pytest.fail("it was worked out again"))
     other = figures(bundled_engine, "market=DE&as_of=2026-07-01")
     assert [line.value.tolist() for line in other.lines] == [line.value.tolist() for line in one.lines]
     assert (one.dataset.as_of, other.dataset.as_of) == (since, date(2026, 7, 1))

@@ -10,14 +10,21 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from typer.testing import CliRunner, Result
 
 from dashboard.downloads import Download, answer
+from dashboard.export import app
 from dashboard.selection import NAMES
 
 ROOT = Path(__file__).parents[2]
 
 
-def export(*arguments: str, url: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+def export(*arguments: str, url: str) -> Result:
+    """What the command says, run in this process."""
+    return CliRunner().invoke(app, arguments, env={"DATABASE_URL": url})
+
+
+def from_the_shell(*arguments: str, url: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", "dashboard.export", *arguments],
         capture_output=True,
@@ -28,7 +35,7 @@ def export(*arguments: str, url: str, **environment: str) -> subprocess.Complete
 
 
 def test_standard_output_is_the_download(bundled_url: str, bundled_engine: Engine) -> None:
-    done = export(
+    done = from_the_shell(
         "market-share", "--query", "market=UK&as_of=2026-07-24", "--format", "json", "--out", "-", url=bundled_url
     )
     assert (done.returncode, done.stderr) == (0, b"")
@@ -43,7 +50,7 @@ def test_a_file_is_written_whole_and_alone(bundled_url: str, tmp_path: Path) -> 
     target = tmp_path / "out" / "share.csv"
     target.parent.mkdir()
     done = export("market-share", "--out", str(target), url=bundled_url)
-    assert (done.returncode, done.stdout) == (0, b"")
+    assert (done.exit_code, done.stdout) == (0, "")
     assert target.read_text().startswith("period_start,grain,")
     assert list(target.parent.iterdir()) == [target]
 
@@ -60,26 +67,32 @@ def test_a_file_is_written_whole_and_alone(bundled_url: str, tmp_path: Path) -> 
 )
 def test_a_refusal_is_one_line_and_nothing_else(bundled_url: str, arguments: list[str], code: int) -> None:
     done = export(*arguments, url=bundled_url)
-    assert (done.returncode, done.stdout) == (code, b"")
+    assert (done.exit_code, done.stdout) == (code, "")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_shell_sees_a_refusal_as_the_commands_exit_code(bundled_url: str) -> None:
+    done = from_the_shell("market-share", "--query", "market=XX", "--out", "-", url=bundled_url)
+    assert (done.returncode, done.stdout) == (2, b"")
     assert len(done.stderr.decode().splitlines()) == 1
 
 
 def test_unknown_charts_and_formats_are_wrong_usage(bundled_url: str) -> None:
     for arguments in (["nothing", "--out", "-"], ["market-share", "--format", "xlsx", "--out", "-"]):
         done = export(*arguments, url=bundled_url)
-        assert (done.returncode, done.stdout) == (2, b"")
+        assert (done.exit_code, done.stdout) == (2, "")
 
 
 def test_without_a_database_there_is_a_remedy(tmp_path: Path) -> None:
     done = export("market-share", "--out", "-", url=f"sqlite:///{tmp_path}/none.sqlite")
-    assert (done.returncode, done.stdout) == (1, b"")
-    assert b"etl load" in done.stderr
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "etl load" in done.stderr
 
 
 def test_without_a_browser_a_picture_fails_and_leaves_nothing(bundled_url: str, tmp_path: Path) -> None:
     target = tmp_path / "share.png"
     arguments = ["market-share", "--format", "png", "--out", str(target)]
-    done = export(*arguments, url=bundled_url, BROWSER_PATH="/no/such/browser")
+    done = from_the_shell(*arguments, url=bundled_url, BROWSER_PATH="/no/such/browser")
     assert done.returncode == 1
     assert len(done.stderr.decode().splitlines()) == 1
     assert not target.exists()
@@ -87,8 +100,8 @@ def test_without_a_browser_a_picture_fails_and_leaves_nothing(bundled_url: str, 
 
 def test_the_help_of_a_chart_tells_its_question_and_defaults(bundled_url: str) -> None:
     done = export("market-share", "--help", url=bundled_url)
-    text = done.stdout.decode()
-    assert done.returncode == 0
+    text = done.stdout
+    assert done.exit_code == 0
     assert "Who leads, and who gains?" in text
     for name in NAMES:
         assert any(line.split()[:1] == [name] for line in text.splitlines()), name

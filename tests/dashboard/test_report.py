@@ -86,6 +86,7 @@ def no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     def blank(_figure: object, *, format: str, look: Look) -> bytes:
         return white(*(A4 if look.height == A4[1] else (64, 36)))
 
+    monkeypatch.setattr(pictures, "start", lambda: None)
     monkeypatch.setattr(pictures, "render", blank)
     monkeypatch.setattr(Digest, "page", lambda _layout, paper, _charts: paper)
 

@@ -408,7 +408,7 @@ def test_a_rebuild_that_is_killed_leaves_the_database_as_it_was(upstream: Path, 
         [
             sys.executable,
             "-c",
-            "import os, signal, sys\nfrom db.store import open_engine\nfrom etl import pipeline\n"
+            "import os, signal, sys\nfrom db.database import open_engine\nfrom etl import pipeline\n"
             "from etl.snapshots import SnapshotStore\n"
             "pipeline.rebuild(open_engine(sys.argv[1]), keep=SnapshotStore.beside('sqlite:///x'),"
             "tell=lambda _: os.kill(os.getpid(), signal.SIGKILL))",

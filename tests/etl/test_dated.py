@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
+from types import ModuleType
 from typing import Final
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from db import store
+from db import facts, store
 from db.contents import Outcome, Source
 from db.database import open_engine
 from db.schema import RECORDS
@@ -176,14 +177,23 @@ def test_another_sources_figures_are_left_alone(empty_engine: Engine) -> None:
     assert rows.figures(empty_engine) == before
 
 
-@pytest.mark.parametrize("at", ["save_source", "_remove_claims", "_evidence_ids", "_insert_facts", "_save_rejections"])
+@pytest.mark.parametrize(
+    ("module", "at"),
+    [
+        (store, "save_source"),
+        (store, "_remove_claims"),
+        (store, "_evidence_ids"),
+        (facts, "_insert_facts"),
+        (store, "_save_rejections"),
+    ],
+)
 def test_a_crash_while_a_changed_file_is_loaded_leaves_the_old(
-    empty_engine: Engine, monkeypatch: pytest.MonkeyPatch, at: str
+    empty_engine: Engine, monkeypatch: pytest.MonkeyPatch, module: ModuleType, at: str
 ) -> None:
     class Crash(Exception):
         pass
 
-    whole: Callable[..., object] = getattr(store, at)
+    whole: Callable[..., object] = getattr(module, at)
 
     def crash(*given: object, **named: object) -> None:
         whole(*given, **named)
@@ -193,7 +203,7 @@ def test_a_crash_while_a_changed_file_is_loaded_leaves_the_old(
     before = rows.dump(empty_engine)
     changed = file(row(120, JANUARY), row(130, RESTATED))
     with monkeypatch.context() as broken:
-        broken.setattr(store, at, crash)
+        broken.setattr(module, at, crash)
         with pytest.raises(Crash):
             load(empty_engine, changed)
     assert rows.dump(empty_engine) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -82,7 +83,7 @@ def load_snapshot(engine: Engine, name: str, known_on: date, *rows: str) -> Outc
     with database.writing(engine) as connection:
         contents = harmonize(told(*rows), reference())
         records = {table: [row[:-1] for row in of] for table, of in contents.records.items()}
-        contents = store.replace(contents, records=records)
+        contents = replace(contents, records=records)
         where = receipt(name, known_on, Obtained.DOWNLOAD)
         return store.load_snapshot(connection, source=SOURCE, receipt=where, contents=contents)
 

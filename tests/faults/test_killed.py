@@ -76,6 +76,7 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, place: Path) -> Iterator[Path]
     monkeypatch.setattr(command_line, "_now", clock.now)
     monkeypatch.setattr(command_line, "open_engine", patient)
     monkeypatch.setattr(bundle, "sources", lambda *_: [])
+    monkeypatch.setattr(pictures, "start", lambda: None)
     monkeypatch.setattr(pictures, "render", lambda _figure, *, format, look: white(*_size(look)))
     monkeypatch.setattr(Digest, "page", lambda _layout, paper, _charts: paper)
     upstream = world.copy(place / "upstream")
