@@ -101,7 +101,7 @@ def _between(connection: Connection, after: date, until: date, on: date, selecti
     told = changes.reach(connection, day=until)
     sizes = Sizes.of(changes.totals(connection, makers=HEADLINE_MAKERS, day=until), until=until)
     touched = changes.touched_figures(connection, after=after, until=until)
-    files = set(zip(touched["source"].astype(str), touched["file"].astype(str), strict=True)) if len(touched) else set()
+    files = set(touched[["source", "file"]].drop_duplicates().itertuples(index=False, name=None))
     known = changes.reach(connection, day=after, files=files) if files else {}
     figures = changed_figures(touched, known, after=after, until=until)
     figures = figures[_is_asked_for(figures, selection)].reset_index(drop=True)

@@ -151,7 +151,7 @@ def _read(connection: Connection, *, as_of: date | None, today: date, key: str) 
     frames = {name: queries.records(connection, name, as_of=as_of) for name in _CLAIMED}
     of_month = {name: queries.records(connection, name) for name in _OF_THEIR_MONTH}
     nouns = queries.nouns(connection, as_of=as_of)
-    places = sorted(nouns.markets.keys() - nouns.regions)
+    places = sorted(queries.naming(connection, makers=[MAKER], basis=Basis.REGISTRATION) - nouns.regions)
     sold = {
         basis: market_claims.sales_figures(
             connection, markets=markets, bases=[basis], powertrains=powertrains, as_of=as_of

@@ -7,7 +7,7 @@ that was read for the first time within the days tells nothing about change: it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -36,7 +36,7 @@ from sqlalchemy import (
 from db.health import Expected, Recorded, Stated, furthest
 from db.memory import remembered
 from db.provenance import Citation, citations
-from db.rows import rows_with
+from db.rows import EPOCH, driver_rows, rows_with
 from db.schema import RECORDS, evidence, maker_group, market, penetration, sales, series, snapshot, source
 from db.vocabulary import ALL, OPEN_END, Grain, Obtained, SnapshotStatus, States
 
@@ -50,8 +50,6 @@ CELL = ("source", "file", "market", "basis", "powertrain", "vehicle_scope", "gra
 
 MEMBERS = ("maker", "valid_from"), ("group_slug", "group_name", "valid_to")
 """Key and values of the memberships of groups; the tables of `RECORDS` name theirs in `info`."""
-
-_EPOCH = date(1970, 1, 1)
 
 _OWN_HISTORY = (Obtained.CURATED, Obtained.IMPORTED)
 """Files whose rows say themselves since when they are known."""
@@ -192,31 +190,15 @@ def touched_figures(connection: Connection, *, after: date, until: date) -> pd.D
     opened what the last one about the cell had said that was closed by the earlier day, NaN where there was none.
     """
     left_out = _read_first(connection, after=after, until=until)
-    told: list[tuple[Any, ...]] = []
-    for table in FIGURES:
-        told += _touched(connection, table, left_out, after=after, until=until)
-    names = ("table", "series_id", "month", "known_from", "known_to", "value", "snapshot_id", "line", "evidence_id")
-    columns: dict[str, Any] = dict(
-        zip((*names, "earlier"), zip(*told, strict=True) if told else ((),) * 10, strict=True)
-    )
-    ids = np.array(columns.pop("series_id"), dtype=np.int64)
+    told = pd.concat([_touched(connection, table, left_out, after=after, until=until) for table in FIGURES])
+    ids = told.pop("series_id").to_numpy()
     about = _series(connection, ids)
     place = np.searchsorted(np.array([row[0] for row in about], dtype=np.int64), ids)
     words = {
         name: pd.Categorical([str(row[n]) for row in about]).take(place) if about else pd.Categorical([])
         for n, name in enumerate(CELL, start=1)
     }
-    return pd.DataFrame(
-        {
-            "table": pd.Categorical(columns["table"], categories=[table.name for table in FIGURES]),
-            **words,
-            "month": _numbers(columns["month"], lambda day: day.year * 12 + day.month - 1),
-            "value": np.array(columns["value"], dtype=np.float64),
-            **{name: _numbers(columns[name], lambda day: (day - _EPOCH).days) for name in ("known_from", "known_to")},
-            **{name: np.array(columns[name], dtype=np.int64) for name in ("snapshot_id", "line", "evidence_id")},
-            "earlier": np.array(columns["earlier"], dtype=np.float64),
-        }
-    )
+    return pd.DataFrame({"table": told.pop("table").array, **words, **{name: told[name].array for name in told}})
 
 
 def _touched(
@@ -226,7 +208,8 @@ def _touched(
     *,
     after: date,
     until: date,
-) -> Iterable[tuple[Any, ...]]:
+) -> pd.DataFrame:
+    """The claims of a table that were touched: table, series_id, and what `touched_figures` gives of each."""
     value, before = table.c[_VALUE[table.name]], table.alias("before")
     earlier = (
         select(before.c[_VALUE[table.name]])
@@ -249,13 +232,35 @@ def _touched(
         wanted = (table.c.series_id.not_in(theirs),)
     opened, closed = _windows(table, after=after, until=until)
     key = (table.c.series_id, table.c.period_start, table.c.known_to)
-    for query in (
-        select(*told, earlier).where(opened, *wanted).order_by(table.c.snapshot_id, *key),
-        select(*told, literal(None)).where(closed, *wanted).order_by(table.c.known_to, *key[:2]),
-    ):
-        with connection.execute(query) as result:
-            assert result.cursor is not None
-            yield from ((table.name, *row) for row in result.cursor.fetchall())
+    parts = [
+        _numbered(table, driver_rows(connection, query))
+        for query in (
+            select(*told, earlier).where(opened, *wanted).order_by(table.c.snapshot_id, *key),
+            select(*told, literal(None)).where(closed, *wanted).order_by(table.c.known_to, *key[:2]),
+        )
+    ]
+    return pd.concat(parts)
+
+
+def _numbered(table: Table, rows: Sequence[Any]) -> pd.DataFrame:
+    """Touched claims as columns of numbers: by column, as a publisher may have restated a million figures."""
+    ids, starts, known, ended, values, snapshots, lines, evidences, earlier = (
+        zip(*rows, strict=True) if rows else ((),) * 9
+    )
+    return pd.DataFrame(
+        {
+            "table": pd.Categorical([table.name], categories=[each.name for each in FIGURES]).repeat(len(rows)),
+            "series_id": np.array(ids, dtype=np.int64),
+            "month": _numbers(starts, lambda day: day.year * 12 + day.month - 1),
+            "value": np.array(values, dtype=np.float64),
+            "known_from": _numbers(known, lambda day: (day - EPOCH).days),
+            "known_to": _numbers(ended, lambda day: (day - EPOCH).days),
+            "snapshot_id": np.array(snapshots, dtype=np.int64),
+            "line": np.array(lines, dtype=np.int64),
+            "evidence_id": np.array(evidences, dtype=np.int64),
+            "earlier": np.array(earlier, dtype=np.float64),
+        }
+    )
 
 
 def _windows(table: Table, *, after: Any, until: Any) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
@@ -280,7 +285,7 @@ def _series(connection: Connection, ids: Any) -> Sequence[Any]:
         .join(source, source.c.id == series.c.source_id)
         .order_by(series.c.id)
     )
-    return list(rows_with(connection, query, series.c.id, np.unique(ids).tolist()))
+    return list(rows_with(connection, query, series.c.id, np.flatnonzero(np.bincount(ids)).tolist()))
 
 
 def _numbers(days: Sequence[str | date], number: Any) -> Any:

@@ -18,14 +18,29 @@ from werkzeug.serving import make_server
 
 from dashboard import pictures, projected
 from dashboard.app import create_app
+from dashboard.pages import PAGES
 from dashboard.projections import scoring
 from db.database import open_engine
 from tests.browser import arrangement
 from tests.browser.reader import Reader
+from tests.browser.views import VIEWS
 from tests.world import projections
 
 TODAY = date(2026, 11, 2)
 """The Monday after the newest file that ships."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a page in a view follow one another; pytest's own order would open each page several times."""
+
+    def place(item: pytest.Function) -> tuple[int, int]:
+        return PAGES.index(item.callspec.params["visit"]), [*VIEWS].index(item.callspec.params["seen"])
+
+    places = [n for n, item in enumerate(items) if {"visit", "seen"} <= set(getattr(item, "fixturenames", ()))]
+    of_views = [item for n in places if isinstance(item := items[n], pytest.Function)]
+    for n, item in zip(places, sorted(of_views, key=place), strict=True):
+        items[n] = item
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Every page as it is served: whole, reachable for everybody, on each screen, in both colours, without an error.
 
-A page is opened once for all tests of it; each test sets the screen and the colours that it is about.
+A page is opened once for all tests of it, and set once to each screen and to each of the colours.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from playwright.sync_api import Browser, expect
 from dashboard.pages import PAGES
 from dashboard.style import INK
 from tests.browser.reader import Reader, rgb_text
+from tests.browser.views import PHONE, VIEWS
 
 pytestmark = pytest.mark.xdist_group("browser-real")
 
-WIDE, PHONE, ZOOMED = (1440, 900), (390, 844), (720, 450)
-"""Screens in CSS pixels; the last one is the first at 200 %."""
+
+def seen_on(*views: str) -> pytest.MarkDecorator:
+    """The page is seen in some of the views, each of which is set up once for all tests of it."""
+    return pytest.mark.parametrize("seen", views, indirect=True, scope="module")
 
 
 class Visit(Reader):
@@ -60,6 +63,16 @@ def visit(browser: Browser, site: str, request: pytest.FixtureRequest) -> Iterat
     context.close()
 
 
+@pytest.fixture(scope="module")
+def seen(visit: Visit, request: pytest.FixtureRequest) -> Visit:
+    """The page in a view."""
+    screen, theme = VIEWS[request.param]
+    visit.on(screen, theme)
+    if screen == PHONE:
+        visit.unfolds_the_bar()
+    return visit
+
+
 _PANELS = """() => [...document.querySelectorAll(".js-plotly-plot")].map((plot) => {
     const layout = plot._fullLayout, box = plot.getBoundingClientRect();
     return {
@@ -92,14 +105,14 @@ def _overlaps(one: dict[str, float], other: dict[str, float]) -> bool:
     return across > 1 and down > 1
 
 
+@seen_on("wide")
 def test_every_card_is_drawn_with_marks_and_no_panel_lies_over_another(
-    visit: Visit, request: pytest.FixtureRequest
+    seen: Visit, request: pytest.FixtureRequest
 ) -> None:
     page = request.node.callspec.params["visit"]
-    visit.on(WIDE)
-    expect(visit.page.locator("article.card")).to_have_count(len(page.charts))
-    assert [chart.slug for chart in page.charts if not visit.marks(chart.slug)] == []
-    plots: list[dict[str, Any]] = visit.page.evaluate(_PANELS)
+    expect(seen.page.locator("article.card")).to_have_count(len(page.charts))
+    assert [chart.slug for chart in page.charts if not seen.marks(chart.slug)] == []
+    plots: list[dict[str, Any]] = seen.page.evaluate(_PANELS)
     assert len(plots) == len(page.charts)
     for plot in plots:
         assert all(0 <= low < high <= 1 for low, high in plot["domains"]), plot["chart"]
@@ -107,11 +120,9 @@ def test_every_card_is_drawn_with_marks_and_no_panel_lies_over_another(
         assert _panels_over_another(panels) == [], plot["chart"]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
-def test_a_page_bars_nobody(visit: Visit, screen: tuple[int, int], theme: str) -> None:
-    visit.on(screen, theme).unfolds_the_bar()
-    found = Axe().run(visit.page).response["violations"]
+@seen_on("wide", "wide-dark", "phone", "phone-dark")
+def test_a_page_bars_nobody(seen: Visit) -> None:
+    found = Axe().run(seen.page).response["violations"]
     grave = [
         f"{each['id']}: {each['help']}: {node['html'][:120]}"
         for each in found
@@ -121,9 +132,9 @@ def test_a_page_bars_nobody(visit: Visit, screen: tuple[int, int], theme: str) -
     assert grave == []
 
 
-@pytest.mark.parametrize("screen", [WIDE, PHONE], ids=["wide", "phone"])
-def test_the_words_of_the_navigation_are_apart(visit: Visit, screen: tuple[int, int]) -> None:
-    words = visit.on(screen).page.evaluate(
+@seen_on("wide", "phone")
+def test_the_words_of_the_navigation_are_apart(seen: Visit) -> None:
+    words = seen.page.evaluate(
         """() => [...document.querySelectorAll(".site-header nav a")].map((link) => {
             const text = document.createRange();
             text.selectNodeContents(link);
@@ -135,19 +146,18 @@ def test_the_words_of_the_navigation_are_apart(visit: Visit, screen: tuple[int, 
     assert all(right + 8 < left for (_, right), (left, _) in pairwise(words))
 
 
-@pytest.mark.parametrize("screen", [WIDE, PHONE, ZOOMED], ids=["wide", "phone", "200 %"])
-def test_a_page_scrolls_down_only_and_nothing_of_a_plot_is_cut_off(visit: Visit, screen: tuple[int, int]) -> None:
-    visit.on(screen)
-    visit.comes_to(lambda: visit.page.evaluate("document.documentElement.scrollWidth > innerWidth"), False)
-    visit.comes_to(
-        lambda: [(plot["chart"], plot["outside"]) for plot in visit.page.evaluate(_PANELS) if plot["outside"]], []
+@seen_on("wide", "phone", "200 %")
+def test_a_page_scrolls_down_only_and_nothing_of_a_plot_is_cut_off(seen: Visit) -> None:
+    seen.comes_to(lambda: seen.page.evaluate("document.documentElement.scrollWidth > innerWidth"), False)
+    seen.comes_to(
+        lambda: [(plot["chart"], plot["outside"]) for plot in seen.page.evaluate(_PANELS) if plot["outside"]], []
     )
 
 
-def test_what_is_pressed_on_a_phone_is_high_enough_for_a_finger(visit: Visit) -> None:
-    visit.on(PHONE).unfolds_the_bar()
+@seen_on("phone")
+def test_what_is_pressed_on_a_phone_is_high_enough_for_a_finger(seen: Visit) -> None:
     # A link within a sentence is as high as its line; a drop-down's field is pressed anywhere on its frame.
-    small = visit.page.evaluate(
+    small = seen.page.evaluate(
         """() => [...document.querySelectorAll("a, button, summary, input:not(.segments input), .segments label")]
             .filter((each) => {
                 const { width, height } = each.getBoundingClientRect();
@@ -160,15 +170,14 @@ def test_what_is_pressed_on_a_phone_is_high_enough_for_a_finger(visit: Visit) ->
     assert small == []
 
 
-def test_a_dark_page_is_dark_all_over(visit: Visit) -> None:
-    visit.on(WIDE, "dark")
-    picture = Image.open(BytesIO(visit.page.screenshot())).convert("L")
+@seen_on("wide-dark")
+def test_a_dark_page_is_dark_all_over(seen: Visit) -> None:
+    picture = Image.open(BytesIO(seen.page.screenshot())).convert("L")
     assert ImageStat.Stat(picture).median[0] < 40
     assert sum(picture.histogram()[200:]) < 0.1 * picture.width * picture.height
 
 
-def test_nothing_went_wrong_on_a_page_whatever_the_screen_and_colours(visit: Visit) -> None:
-    for screen, theme in ((WIDE, "dark"), (PHONE, "light")):
-        visit.on(screen, theme)
-    assert visit.errors == []
-    assert visit.abroad == []
+@seen_on(*VIEWS)
+def test_nothing_went_wrong_on_a_page_whatever_the_screen_and_colours(seen: Visit) -> None:
+    assert seen.errors == []
+    assert seen.abroad == []
