@@ -198,7 +198,9 @@ def touched_figures(connection: Connection, *, after: date, until: date) -> pd.D
         name: pd.Categorical([str(row[n]) for row in about]).take(place) if about else pd.Categorical([])
         for n, name in enumerate(CELL, start=1)
     }
-    return pd.DataFrame({"table": told.pop("table").array, **words, **{name: told[name].array for name in told}})
+    return pd.DataFrame(
+        {"table": told.pop("table").array, **words, **{name: told[name].array for name in told.columns}}
+    )
 
 
 def _touched(
@@ -285,7 +287,7 @@ def _series(connection: Connection, ids: Any) -> Sequence[Any]:
         .join(source, source.c.id == series.c.source_id)
         .order_by(series.c.id)
     )
-    return list(rows_with(connection, query, series.c.id, np.flatnonzero(np.bincount(ids)).tolist()))
+    return list(rows_with(connection, query, series.c.id, pd.unique(ids).tolist()))
 
 
 def _numbers(days: Sequence[str | date], number: Any) -> Any:

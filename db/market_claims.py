@@ -20,19 +20,20 @@ from sqlalchemy import ColumnElement, Connection, String, Table, cast, func, sel
 from db.claims import STANDING, Bools, Claims, Ints, Vocabulary, Words
 from db.memory import MEMORY, each_remembered, identity, remembered
 from db.provenance import Citation, latest_citations, sources
-from db.rows import EPOCH, driver_rows, rows_with
+from db.rows import EPOCH, driver_rows, rows_with, stood_on
 from db.schema import evidence, maker, market, sales, series, snapshot, source
 from db.schema import model as model_table
-from db.vocabulary import OPEN_END, Basis, Grain, Powertrain, VehicleScope
+from db.vocabulary import OPEN_END, Basis, Grain, Obtained, Powertrain, SnapshotStatus, VehicleScope
 
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """All that was ever claimed about one market's vehicles of a scope.
+    """What was claimed about one market's vehicles of a scope: at all times, or all that stood on one day.
 
     `claims` come series by series; beside each stand the day since 1970-01-01 from which it no longer stood
     (`STANDING` where it stands), and its file. `told_by` has source (slug), file, basis and powertrain of every series;
-    `remarks` what the publishers say about the records, by evidence_id.
+    `remarks` what the publishers say about the records, by evidence_id. `days` are those, likewise counted, on which a
+    claim about the market may have begun to stand or ceased to.
     """
 
     claims: Claims
@@ -40,21 +41,11 @@ class Told:
     file: Words
     told_by: frozenset[tuple[str, str, str, str]]
     remarks: Mapping[int, str]
+    days: Ints
 
     def since(self, as_of: date | None) -> date:
         """The day on which what was known on a day, or is known now, became so: on it the same claims stood."""
-        days = self._days
-        if not len(days):
-            return EPOCH
-        day = (min(as_of or OPEN_END, OPEN_END) - EPOCH).days
-        place = int(np.searchsorted(days, day, side="right"))
-        return EPOCH + timedelta(days=int(days[place - 1] if place else days[0] - 1))
-
-    @cached_property
-    def _days(self) -> Ints:
-        """The days, since 1970-01-01, on which a claim began to stand or ceased to."""
-        days = np.unique(np.concatenate([self.claims.known_from, self.known_to]))
-        return np.asarray(days[days != STANDING])
+        return _became_known(self.days, as_of)
 
     def stood(self, as_of: date | None) -> Bools:
         """Which claims stood on a day; without one, those that stand now."""
@@ -62,6 +53,15 @@ class Told:
             return np.asarray(self.known_to == STANDING)
         day = (as_of - EPOCH).days
         return np.asarray((self.claims.known_from <= day) & (self.known_to > day))
+
+
+def _became_known(days: Ints, as_of: date | None) -> date:
+    """The last day on which something changed, up to one or up to now; the day before the first where it was yet to."""
+    if not len(days):
+        return EPOCH
+    day = (min(as_of or OPEN_END, OPEN_END) - EPOCH).days
+    place = int(np.searchsorted(days, day, side="right"))
+    return EPOCH + timedelta(days=int(days[place - 1] if place else days[0] - 1))
 
 
 def told(
@@ -72,7 +72,81 @@ def told(
     return each_remembered(connection, questions, lambda missing: _told(connection, missing, scope))
 
 
-def _told(connection: Connection, markets: Sequence[str], scope: VehicleScope) -> dict[str, Told]:
+LONG = 50_000
+"""How many claims there may be about a market before no more of them are read than stood on the day asked for: its
+whole history would fill the memory of every process. Of the bundled figures no market has a third of that."""
+
+
+def _told_on(
+    connection: Connection, markets: Sequence[str], *, as_of: date | None, scope: VehicleScope
+) -> dict[str, Told]:
+    """What was told of some markets, as far as it stood on a day; of those without a long history all that ever was."""
+    changed_on = _long(connection)
+    found = told(connection, [code for code in markets if code not in changed_on], scope=scope)
+    of_day: dict[date, list[str]] = {}
+    for code in markets:
+        if code in changed_on:
+            of_day.setdefault(_became_known(changed_on[code], as_of), []).append(code)
+    for day, long in of_day.items():
+
+        def ask(missing: Sequence[str], day: date = day) -> dict[str, Told]:
+            read = _told(connection, missing, scope, stood_on(sales, day))
+            return {code: replace(of, days=changed_on[code]) for code, of in read.items()}
+
+        found |= each_remembered(connection, {code: (_told_on, code, scope, day) for code in long}, ask)
+    return found
+
+
+def _long(connection: Connection) -> Mapping[str, Ints]:
+    """The markets with a long history, each with the days since 1970-01-01 on which its claims may have changed.
+
+    How many claims there are is not counted, which would take longer than to read a market: a file's are taken to be
+    spread evenly over its series.
+    """
+
+    def ask() -> Mapping[str, Ints]:
+        of_file = (series.c.source_id, series.c.file)
+        claims = dict[tuple[int, str], int]()
+        days = dict[tuple[int, str], set[date]]()
+        is_own = snapshot.c.obtained.in_((Obtained.CURATED, Obtained.IMPORTED))
+        for source_id, file, known_on, loaded in connection.execute(
+            select(snapshot.c.source_id, snapshot.c.file, snapshot.c.known_on, snapshot.c.rows_loaded).where(
+                snapshot.c.status == SnapshotStatus.LOADED
+            )
+        ).tuples():
+            claims[source_id, file] = claims.get((source_id, file), 0) + loaded
+            days.setdefault((source_id, file), set()).add(known_on)
+        counted = connection.execute(
+            select(*of_file, series.c.market, func.count()).group_by(*of_file, series.c.market)
+        ).all()
+        of_files: Counter[tuple[int, str]] = Counter()
+        for source_id, file, _, number in counted:
+            of_files[source_id, file] += number
+        amounts: Counter[str] = Counter()
+        changed: dict[str, set[date]] = {}
+        for source_id, file, code, number in counted:
+            key = source_id, file
+            amounts[code] += round(claims.get(key, 0) * number / of_files[key])
+            changed.setdefault(code, set()).update(days.get(key, ()))
+        long = sorted(code for code, amount in amounts.items() if amount > LONG)
+        # The rows of a file that is its own history say themselves since when they are known.
+        own_days = (
+            select(series.c.market, sales.c.known_from)
+            .join(series, series.c.id == sales.c.series_id)
+            .where(sales.c.snapshot_id.in_(select(snapshot.c.id).where(is_own)), series.c.market.in_(long))
+            .distinct()
+        )
+        for code, day in connection.execute(own_days).tuples() if long else ():
+            changed[code].add(day)
+        return MappingProxyType({code: np.array(sorted((day - EPOCH).days for day in changed[code])) for code in long})
+
+    return remembered(connection, (_long, LONG), ask)
+
+
+def _told(
+    connection: Connection, markets: Sequence[str], scope: VehicleScope, *only: ColumnElement[bool]
+) -> dict[str, Told]:
+    """What was claimed about some markets, or the claims of which a condition is true."""
     words = ("source", "basis", "market", "powertrain", "grain", "maker", "model", "file")
     wanted = (series.c.market.in_(markets), series.c.vehicle_scope == scope)
     about = driver_rows(
@@ -82,7 +156,7 @@ def _told(connection: Connection, markets: Sequence[str], scope: VehicleScope) -
         .where(*wanted)
         .order_by(series.c.id),
     )
-    numbers = claim_columns(connection, *wanted)
+    numbers = claim_columns(connection, *wanted, *only)
     listed = _vocabularies(connection)
     ids, *of_series = zip(*about, strict=True) if about else ((),) * (1 + len(words))
     # The series come in the order of their ids, so that a claim's series is found by bisection.
@@ -107,6 +181,7 @@ def _told(connection: Connection, markets: Sequence[str], scope: VehicleScope) -
             file=file[own],
             told_by=told_by[code],
             remarks=MappingProxyType({n: remarks[n] for n in evidences if n in remarks}),
+            days=np.setdiff1d(np.concatenate([claims.known_from[own], known_to[own]]), [STANDING]),
         )
     return found
 
@@ -261,7 +336,7 @@ def sales_figures(
     Periods before `first` are left out, and those after `last`, but for the newest two years: how far the records go is
     to be seen from them.
     """
-    of = told(connection, markets, scope=scope)
+    of = _told_on(connection, markets, as_of=as_of, scope=scope)
     asked = Asked(
         bases=tuple(sorted(bases)),
         powertrains=tuple(sorted(powertrains)),

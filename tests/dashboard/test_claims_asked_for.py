@@ -137,6 +137,44 @@ def test_every_day_between_two_changes_of_a_market_is_the_first_of_them(bundled_
             assert (told.stood(since) == told.stood(day)).all()
 
 
+@pytest.mark.parametrize("query", QUERIES)
+def test_the_figures_of_markets_with_a_long_history_are_the_same(
+    bundled_engine: Engine, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for asked in (query, query if "as_of" in query else f"{query}&as_of=2026-05-14"):
+        one = figures(bundled_engine, asked)
+        with monkeypatch.context() as long:
+            long.setattr(market_claims, "LONG", -1)
+            other = figures(bundled_engine, asked)
+        assert all(of.told.stood(of.asked.as_of).all() for of in other.dataset.markets.values())
+        assert [line.name for line in other.lines] == [line.name for line in one.lines]
+        for mine, theirs in zip(other.lines, one.lines, strict=True):
+            for name in ("value", "low", "high", "named", "known"):
+                np.testing.assert_array_equal(getattr(mine, name), getattr(theirs, name))
+        assert other.dataset.citations == one.dataset.citations
+
+
+def test_of_a_long_history_no_more_is_read_than_stood_on_the_day(
+    bundled_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def claimed(as_of: date) -> list[tuple[str, int, float, int]]:
+        with bundled_engine.connect() as connection:
+            found = market_claims.sales_figures(
+                connection, markets=["CN"], bases=["retail"], powertrains=["BEV"], as_of=as_of
+            ).claims
+        columns = found.maker.texts(), found.month.tolist(), found.units.tolist(), found.known_from.tolist()
+        return sorted(zip(*columns, strict=True))
+
+    with bundled_engine.connect() as connection:
+        told = market_claims.told(connection, ["CN"])["CN"]
+    changed = [date(1970, 1, 1) + timedelta(days=day) for day in told.days.tolist()]
+    days = sorted({day + timedelta(days=more) for day in (changed[0], *changed[-8:]) for more in (-1, 0, 1)})
+    wanted = [claimed(day) for day in days]
+    assert len({len(each) for each in wanted}) > 3, "something changed on some of them"
+    monkeypatch.setattr(market_claims, "LONG", -1)
+    assert [claimed(day) for day in days] == wanted
+
+
 def test_two_days_on_which_the_same_was_known_are_worked_out_once(
     bundled_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
