@@ -36,7 +36,7 @@ from sqlalchemy import (
 from db.health import Expected, Recorded, Stated, furthest
 from db.memory import remembered
 from db.provenance import Citation, citations
-from db.rows import EPOCH, driver_rows, rows_with
+from db.rows import day_number, driver_rows, each_day, month_of, rows_with
 from db.schema import RECORDS, evidence, maker_group, market, penetration, sales, series, snapshot, source
 from db.vocabulary import ALL, OPEN_END, Grain, Obtained, SnapshotStatus, States
 
@@ -253,10 +253,10 @@ def _numbered(table: Table, rows: Sequence[Any]) -> pd.DataFrame:
         {
             "table": pd.Categorical([table.name], categories=[each.name for each in FIGURES]).repeat(len(rows)),
             "series_id": np.array(ids, dtype=np.int64),
-            "month": _numbers(starts, lambda day: day.year * 12 + day.month - 1),
+            "month": each_day(starts, month_of),
             "value": np.array(values, dtype=np.float64),
-            "known_from": _numbers(known, lambda day: (day - EPOCH).days),
-            "known_to": _numbers(ended, lambda day: (day - EPOCH).days),
+            "known_from": each_day(known, day_number),
+            "known_to": each_day(ended, day_number),
             "snapshot_id": np.array(snapshots, dtype=np.int64),
             "line": np.array(lines, dtype=np.int64),
             "evidence_id": np.array(evidences, dtype=np.int64),
@@ -287,13 +287,7 @@ def _series(connection: Connection, ids: Any) -> Sequence[Any]:
         .join(source, source.c.id == series.c.source_id)
         .order_by(series.c.id)
     )
-    return list(rows_with(connection, query, series.c.id, pd.unique(ids).tolist()))
-
-
-def _numbers(days: Sequence[str | date], number: Any) -> Any:
-    """Days, as the driver hands them over, as numbers: each different one is read once."""
-    known = {day: number(day if isinstance(day, date) else date.fromisoformat(day)) for day in set(days)}
-    return np.array([known[day] for day in days], dtype=np.int64)
+    return list(rows_with(connection, query, series.c.id, pd.unique(np.asarray(ids)).tolist()))
 
 
 def touched_records(connection: Connection, *, after: date, until: date) -> dict[str, pd.DataFrame]:

@@ -19,6 +19,7 @@ from db.contents import Source
 from db.database import check_whole, explained, ready
 from db.memory import remembered
 from db.queries import next_due
+from db.rows import EPOCH
 from db.schema import (
     RECORDS,
     cross_check,
@@ -30,7 +31,7 @@ from db.schema import (
     source,
 )
 from db.store import CrossCheck, Difference
-from db.vintages import penetration_ever, sales_ever
+from db.vintages import penetration_stays, sales_stays
 from db.vocabulary import OPEN_END, Cadence, Grain, Obtained, SnapshotStatus, States
 
 _OWN_HISTORY = (Obtained.CURATED, Obtained.IMPORTED)
@@ -274,14 +275,14 @@ def _files(connection: Connection, as_of: date | None) -> Sequence[Any]:
 def _days_of_own_history(connection: Connection, as_of: date | None) -> dict[str, date]:
     """By source: the latest day, up to one, on which a row of its files became known."""
     latest: dict[str, date] = {}
-    for ever in (sales_ever(connection), penetration_ever(connection)):
-        made = ever.made(as_of)
-        days = np.full(len(ever.of_series), -1, dtype=np.int64)
-        np.maximum.at(days, ever.series[made], ever.known_from[made])
+    for stays in (sales_stays(connection), penetration_stays(connection)):
+        made = stays.made(as_of)
+        days = np.full(len(stays.of_series), -1, dtype=np.int64)
+        np.maximum.at(days, stays.series[made], stays.known_from[made])
         of_source: dict[str, int] = {}
-        for (slug, *_), day in zip(ever.of_series, days.tolist(), strict=True):
+        for (slug, *_), day in zip(stays.of_series, days.tolist(), strict=True):
             of_source[slug] = max(day, of_source.get(slug, -1))
-        _later(latest, [(slug, date(1970, 1, 1) + timedelta(days=day)) for slug, day in of_source.items() if day >= 0])
+        _later(latest, [(slug, EPOCH + timedelta(days=day)) for slug, day in of_source.items() if day >= 0])
     for table in (maker_group, *RECORDS):
         query = (
             select(source.c.slug, func.max(table.c.known_from))
@@ -326,18 +327,18 @@ def _stated(
     names = dict(connection.execute(select(market.c.code, market.c.name)).tuples().all())
     spans: dict[tuple[str, ...], list[tuple[int, int, int]]] = defaultdict(list)
     vintages: Counter[str] = Counter()
-    for ever in (sales_ever(connection), penetration_ever(connection)):
-        keys = [(slug, code, *words) for slug, _, code, *words in ever.of_series]
+    for stays in (sales_stays(connection), penetration_stays(connection)):
+        keys = [(slug, code, *words) for slug, _, code, *words in stays.of_series]
         about = sorted(set(keys))
         places = {key: n for n, key in enumerate(about)}
-        table = np.array([places[key] for key in keys], dtype=np.int64)[ever.series]
-        stands, made, count = ever.standing(as_of), ever.made(as_of), len(about)
+        table = np.array([places[key] for key in keys], dtype=np.int64)[stays.series]
+        stands, made, count = stays.standing(as_of), stays.made(as_of), len(about)
         first, last = np.full(count, np.iinfo(np.int64).max), np.full(count, -1, dtype=np.int64)
-        np.minimum.at(first, table[stands], ever.month[stands])
-        np.maximum.at(last, table[stands], ever.month[stands])
-        figures, claims = (np.bincount(table[rows], minlength=count) for rows in (stands, made))
+        np.minimum.at(first, table[stands], stays.first[stands])
+        np.maximum.at(last, table[stands], stays.last[stands])
+        figures, claims = (np.bincount(table[rows], stays.claims[rows], minlength=count) for rows in (stands, made))
         for key, *span, number, ever_made in zip(
-            about, first.tolist(), last.tolist(), figures.tolist(), claims.tolist(), strict=True
+            about, first.tolist(), last.tolist(), map(int, figures), map(int, claims), strict=True
         ):
             if markets and key[1] not in markets:
                 continue

@@ -20,7 +20,7 @@ from sqlalchemy import ColumnElement, Connection, String, Table, cast, func, sel
 from db.claims import STANDING, Bools, Claims, Ints, Vocabulary, Words
 from db.memory import MEMORY, each_remembered, identity, remembered
 from db.provenance import Citation, latest_citations, sources
-from db.rows import EPOCH, driver_rows, rows_with, stood_on
+from db.rows import EPOCH, day_number, driver_rows, month_of, rows_with, stood_on
 from db.schema import evidence, maker, market, sales, series, snapshot, source
 from db.schema import model as model_table
 from db.vocabulary import OPEN_END, Basis, Grain, Obtained, Powertrain, SnapshotStatus, VehicleScope
@@ -51,7 +51,7 @@ class Told:
         """Which claims stood on a day; without one, those that stand now."""
         if as_of is None or as_of >= OPEN_END:
             return np.asarray(self.known_to == STANDING)
-        day = (as_of - EPOCH).days
+        day = day_number(as_of)
         return np.asarray((self.claims.known_from <= day) & (self.known_to > day))
 
 
@@ -59,7 +59,7 @@ def _became_known(days: Ints, as_of: date | None) -> date:
     """The last day on which something changed, up to one or up to now; the day before the first where it was yet to."""
     if not len(days):
         return EPOCH
-    day = (min(as_of or OPEN_END, OPEN_END) - EPOCH).days
+    day = day_number(min(as_of or OPEN_END, OPEN_END))
     place = int(np.searchsorted(days, day, side="right"))
     return EPOCH + timedelta(days=int(days[place - 1] if place else days[0] - 1))
 
@@ -138,7 +138,7 @@ def _long(connection: Connection) -> Mapping[str, Ints]:
         )
         for code, day in connection.execute(own_days).tuples() if long else ():
             changed[code].add(day)
-        return MappingProxyType({code: np.array(sorted((day - EPOCH).days for day in changed[code])) for code in long})
+        return MappingProxyType({code: np.array(sorted(day_number(day) for day in changed[code])) for code in long})
 
     return remembered(connection, (_long, LONG), ask)
 
@@ -341,12 +341,12 @@ def sales_figures(
         bases=tuple(sorted(bases)),
         powertrains=tuple(sorted(powertrains)),
         as_of=as_of,
-        first=None if first is None else _month_of(first),
-        last=None if last is None else _month_of(last),
+        first=None if first is None else month_of(first),
+        last=None if last is None else month_of(last),
     )
     if last is not None:
         newest = max((asked.newest_month(each) for each in of.values()), default=0)
-        newest = min(newest, _month_of(as_of)) if as_of else newest
+        newest = min(newest, month_of(as_of)) if as_of else newest
         asked = replace(asked, newest=newest - newest % 12 - 12)
     data = identity(connection)
     # A market's figures change on few days: whatever day is asked for, they are those of the last one, and what follows
@@ -373,10 +373,6 @@ def sales_figures(
         remarks={n: remark for market in found for n, remark in of[market].remarks.items()},
         publishers=tuple(sources(connection).sources.values()),
     )
-
-
-def _month_of(day: date) -> int:
-    return day.year * 12 + day.month - 1
 
 
 def claim_columns(

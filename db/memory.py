@@ -27,6 +27,9 @@ from db.claims import Claims
 BYTES = 64 * 1024 * 1024
 """How much a process remembers at the most; all bundled figures in all their vintages are some 14 MB."""
 
+LARGEST = 4
+"""An answer that takes more than this part of the room is not kept: it would push out what many ask for."""
+
 Said = TypeVar("Said")
 Name = TypeVar("Name", bound=Hashable)
 
@@ -96,6 +99,8 @@ class Memory:
         with self._lock:
             if question in self._answers:
                 self._held -= self._answers.pop(question)[1]
+            if size > self._limit // LARGEST:
+                return
             self._answers[question] = answer, size
             self._held += size
             while self._held > self._limit:

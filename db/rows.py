@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_
 
+from db.claims import Ints
 from db.vocabulary import OPEN_END
 
 EPOCH: Final = date(1970, 1, 1)
 """The day from which days are counted in columns of numbers."""
+
+
+def day_number(day: date) -> int:
+    """A day in days since 1970-01-01."""
+    return (day - EPOCH).days
+
+
+def month_of(day: date) -> int:
+    """A day's month as year * 12 + month - 1."""
+    return day.year * 12 + day.month - 1
+
+
+def each_day(days: Sequence[str | date], number: Callable[[date], int]) -> Ints:
+    """Days, as the driver hands them over, as numbers: each different one is read once."""
+    known = {day: number(day if isinstance(day, date) else date.fromisoformat(day)) for day in set(days)}
+    return np.array([known[day] for day in days], dtype=np.int64)
+
 
 _IDS_AT_ONCE: Final = 10_000
 """SQLite takes 32,766 values in one question, PostgreSQL 65,535."""

@@ -7,20 +7,22 @@ says since when it is known, and a restated figure is a second row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Table, case, select
 
-from db.claims import STANDING, Bools, Claims, Ints, Words
+from db.claims import STANDING, Bools, Claims, Floats, Ints, Words
 from db.market_claims import claim_columns, told
 from db.memory import remembered
+from db.rows import day_number, driver_rows
 from db.schema import penetration, sales, series, snapshot, source
 from db.vocabulary import OPEN_END, Obtained, SnapshotStatus
 
@@ -41,7 +43,7 @@ def claims_over_time(
     One row a claim: `CELL_WORDS` (categories), month (the period's first month as year * 12 + month - 1), units,
     known_from and known_to (days since 1970-01-01; `STANDING` where the claim stood on `as_of`).
     """
-    day = STANDING if as_of is None else _number(as_of)
+    day = STANDING if as_of is None else day_number(as_of)
     found = list(told(connection, markets).values())
     asked = [
         of.claims.basis.among(bases) & of.claims.powertrain.among(powertrains) & (of.claims.known_from <= day)
@@ -112,58 +114,116 @@ class TypicalRevision:
 
 
 @dataclass(frozen=True, eq=False)
-class Ever:
-    """All claims of a table that were ever made (N), series by series, period by period, the oldest first.
+class Stays:
+    """All claims of a table that were ever made, counted by series and by when they stood (N).
 
     `series` are places in `of_series`, which has source (slug), file, market, basis, powertrain and grain of each.
-    `month` is a period's first as year * 12 + month - 1, `value` units or a share; `known_from` and `known_to` are days
-    since 1970-01-01.
+    `known_from` and `known_to` are days since 1970-01-01, `claims` how many were made on the one and taken back on the
+    other, `first` and `last` the months of their periods (year * 12 + month - 1).
     """
 
-    of_series: tuple[tuple[str, str, str, str, str, str], ...]
+    of_series: tuple[tuple[str, ...], ...]
     series: Ints
-    month: Ints
-    value: NDArray[np.float64]
     known_from: Ints
     known_to: Ints
+    claims: Ints
+    first: Ints
+    last: Ints
 
     def made(self, as_of: date | None) -> Bools:
         """Which claims had been made by a day; without one, all."""
-        return np.asarray(self.known_from <= (STANDING if as_of is None else _number(as_of)))
+        return np.asarray(self.known_from <= (STANDING if as_of is None else day_number(as_of)))
 
     def standing(self, as_of: date | None) -> Bools:
         """Which claims stood on a day; without one, those that stand now."""
         if as_of is None or as_of >= OPEN_END:
             return np.asarray(self.known_to == STANDING)
-        return self.made(as_of) & (self.known_to > _number(as_of))
+        return self.made(as_of) & (self.known_to > day_number(as_of))
 
 
-def sales_ever(connection: Connection) -> Ever:
-    """All claims about units: read once for as long as no other data are loaded."""
-    return remembered(connection, (sales_ever,), lambda: _ever(connection, sales, "units"))
+def sales_stays(connection: Connection) -> Stays:
+    """The claims about units: counted once for as long as no other data are loaded."""
+    return remembered(connection, (sales_stays,), lambda: _stays(connection, sales, "units"))
 
 
-def penetration_ever(connection: Connection) -> Ever:
-    """All claims about the share of electric cars, likewise."""
-    return remembered(connection, (penetration_ever,), lambda: _ever(connection, penetration, "share"))
+def penetration_stays(connection: Connection) -> Stays:
+    """The claims about the share of electric cars, likewise."""
+    return remembered(connection, (penetration_stays,), lambda: _stays(connection, penetration, "share"))
 
 
-def _ever(connection: Connection, of: Table, value: str) -> Ever:
+def _stays(connection: Connection, of: Table, value: str) -> Stays:
+    about: list[tuple[str, ...]] = []
+    counted: list[tuple[Ints, ...]] = []
+    for part in _ever(connection, of, value):
+        order = np.lexsort((part.known_to, part.known_from, part.series))
+        stays = np.stack([part.series, part.known_from, part.known_to])[:, order]
+        opens = np.flatnonzero(np.append(True, (stays[:, 1:] != stays[:, :-1]).any(axis=0))) if len(order) else order
+        month = part.month[order]
+        counted.append(
+            (
+                stays[0, opens] + len(about),
+                *stays[1:, opens],
+                np.diff(np.append(opens, len(order))),
+                *(edge.reduceat(month, opens) if len(order) else month for edge in (np.minimum, np.maximum)),
+            )
+        )
+        about += part.of_series
+    columns = [np.concatenate(of) for of in zip(*counted, strict=True)] or [np.array([], dtype=np.int64)] * 6
+    return Stays(tuple(about), *columns)
+
+
+def _series(connection: Connection) -> tuple[Ints, tuple[tuple[str, ...], ...]]:
+    """The ids of all series, ascending, and of each source (slug), file, market, basis, powertrain and grain."""
     words = (series.c.file, series.c.market, series.c.basis, series.c.powertrain, series.c.grain)
-    about = connection.execute(
-        select(series.c.id, source.c.slug, *words).join(source, source.c.id == series.c.source_id).order_by(series.c.id)
-    ).all()
-    columns = claim_columns(connection, of=of, value=value)
-    order = np.lexsort((columns["known_from"], columns["month"], columns["series_id"]))
-    ids = np.array([row[0] for row in about], dtype=np.int64)
-    return Ever(
-        of_series=tuple((row[1], row[2], row[3], str(row[4]), str(row[5]), str(row[6])) for row in about),
-        series=np.searchsorted(ids, columns["series_id"][order]),
-        month=columns["month"][order],
-        value=columns[value][order],
-        known_from=columns["known_from"][order],
-        known_to=columns["known_to"][order],
+    rows = driver_rows(
+        connection,
+        select(series.c.id, source.c.slug, *words)
+        .join(source, source.c.id == series.c.source_id)
+        .order_by(series.c.id),
     )
+    return np.array([row[0] for row in rows], dtype=np.int64), tuple(tuple(row[1:]) for row in rows)
+
+
+SERIES_AT_ONCE: Final = 1_000
+"""Of so many series all claims are read at once: what a process holds does not grow with what is stored."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ever:
+    """All claims of a table about some series that were ever made (N): series by series, by period, the oldest first.
+
+    `series` are places in `of_series`, which are as in `Stays`. `month` is a period's first as year * 12 + month - 1,
+    `value` units or a share; `known_from` and `known_to` are days since 1970-01-01.
+    """
+
+    of_series: tuple[tuple[str, ...], ...]
+    series: Ints
+    month: Ints
+    value: Floats
+    known_from: Ints
+    known_to: Ints
+
+
+def _ever(connection: Connection, of: Table, value: str) -> Iterator[Ever]:
+    """All claims of a table, those of some series after those of others; remembered as far as there is room."""
+    numbers, about = remembered(connection, (_series,), lambda: _series(connection))
+    for begin in range(0, len(numbers), SERIES_AT_ONCE):
+        some = slice(begin, begin + SERIES_AT_ONCE)
+
+        def ask(ids: Ints = numbers[some], of_series: tuple[tuple[str, ...], ...] = about[some]) -> Ever:
+            within = of.c.series_id.between(int(ids[0]), int(ids[-1]))
+            columns = claim_columns(connection, within, of=of, value=value)
+            order = np.lexsort((columns["known_from"], columns["month"], columns["series_id"]))
+            return Ever(
+                of_series=of_series,
+                series=np.searchsorted(ids, columns["series_id"][order]),
+                **{
+                    name: columns[value if name == "value" else name][order]
+                    for name in ("month", "value", "known_from", "known_to")
+                },
+            )
+
+        yield remembered(connection, (_ever, of.name, begin), ask)
 
 
 def typical_revision(connection: Connection, *, as_of: date | None = None) -> Mapping[str, TypicalRevision]:
@@ -175,15 +235,42 @@ def typical_revision(connection: Connection, *, as_of: date | None = None) -> Ma
 
     def ask() -> Mapping[str, TypicalRevision]:
         files = vintages(connection, as_of=as_of)
-        return MappingProxyType(_typical_revision(sales_ever(connection), files, as_of))
+        judged: Counter[str] = Counter()
+        sizes: dict[str, list[Floats]] = {}
+        revised: Counter[str] = Counter()
+        for part in _ever(connection, sales, "units"):
+            for slug, cells in _revised(part, files, as_of).items():
+                judged[slug] += cells.judged
+                revised[slug] += cells.revised
+                sizes.setdefault(slug, []).append(cells.sizes)
+        own = {slug for (slug, _), vintage in files.items() if vintage.is_own_history}
+        return MappingProxyType(
+            {
+                slug: TypicalRevision(
+                    judged=revised[slug] if slug in own else judged[slug],
+                    revised=revised[slug],
+                    share=None if slug in own or not judged[slug] else revised[slug] / judged[slug],
+                    **dict(zip(("median", "p90"), typical_size(np.concatenate(of)), strict=True)),
+                )
+                for slug, of in sorted(sizes.items())
+            }
+        )
 
     return remembered(connection, (typical_revision, as_of), ask)
 
 
-def _typical_revision(
-    ever: Ever, files: Mapping[tuple[str, str], Vintages], as_of: date | None
-) -> dict[str, TypicalRevision]:
-    made = ever.made(as_of)
+@dataclass(frozen=True, eq=False)
+class _Revised:
+    """The cells of a source that it could have changed and that it did, and by what part of what it had said."""
+
+    judged: int
+    revised: int
+    sizes: Floats
+
+
+def _revised(ever: Ever, files: Mapping[tuple[str, str], Vintages], as_of: date | None) -> dict[str, _Revised]:
+    """The revised cells of each source that had stated any of some series by a day."""
+    made = ever.known_from <= (STANDING if as_of is None else day_number(as_of))
     of, month, units, known_from = (each[made] for each in (ever.series, ever.month, ever.value, ever.known_from))
     if not len(of):
         return {}
@@ -193,30 +280,24 @@ def _typical_revision(
     last = np.append(first[1:], len(of)) - 1
     is_revised = np.minimum.reduceat(units, first) < np.maximum.reduceat(units, first)
     # What the last vintage of a file says for the first time could not be changed yet.
-    slugs = [row[0] for row in ever.of_series]
-    latest = [_number(files[row[:2]].days[-1]) if row[:2] in files else -1 for row in ever.of_series]
+    latest = [
+        day_number(files[slug, file].days[-1]) if (slug, file) in files else -1 for slug, file, *_ in ever.of_series
+    ]
     could_change = known_from[first] < np.array(latest, dtype=np.int64)[of[first]]
-    own = {slug for (slug, _), vintage in files.items() if vintage.is_own_history}
-    numbers = {slug: n for n, slug in enumerate(sorted(set(slugs)))}
-    source_of = np.array([numbers[slug] for slug in slugs], dtype=np.int64)[of[first]]
+    slugs = sorted({slug for slug, *_ in ever.of_series})
+    source_of = np.array([slugs.index(slug) for slug, *_ in ever.of_series], dtype=np.int64)[of[first]]
     before, now = units[first], units[last]
     found = {}
-    for slug, number in numbers.items():
+    for number, slug in enumerate(slugs):
         cells = source_of == number
-        if not cells.any():
-            continue
-        revised = cells & is_revised
-        count = int(revised.sum())
-        judged = count if slug in own else int((cells & could_change).sum())
-        sized = revised & (before > 0)
-        median, p90 = typical_size(np.abs(now[sized] - before[sized]) / before[sized])
-        found[slug] = TypicalRevision(
-            judged=judged,
-            revised=count,
-            share=None if slug in own or not judged else count / judged,
-            median=median,
-            p90=p90,
-        )
+        if cells.any():
+            revised = cells & is_revised
+            sized = revised & (before > 0)
+            found[slug] = _Revised(
+                judged=int((cells & could_change).sum()),
+                revised=int(revised.sum()),
+                sizes=np.abs(now[sized] - before[sized]) / before[sized],
+            )
     return found
 
 
@@ -230,8 +311,3 @@ def typical_size(sizes: Sequence[float] | NDArray[np.float64]) -> tuple[float | 
 
 def _is_own_history() -> Any:
     return case((snapshot.c.obtained.in_((Obtained.CURATED, Obtained.IMPORTED)), 1), else_=0)
-
-
-def _number(day: date) -> int:
-    """A day in days since 1970-01-01."""
-    return (day - date(1970, 1, 1)).days

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, event, text
 from db import database, market_claims, memory, queries
 from db.database import open_engine, writing
 from db.memory import BYTES, MEMORY, Memory, remembered
-from db.vintages import penetration_ever, sales_ever
+from db.vintages import penetration_stays, sales_stays, typical_revision
 from etl import pipeline
 from tests import world
 from tests.world.rows import NewDatabase
@@ -191,17 +191,26 @@ def test_answers_are_right_and_never_more_than_there_is_room_for(questions: list
 
 
 def test_what_was_not_asked_for_longest_is_forgotten_first() -> None:
-    remembers = Memory(2100)
+    remembers = Memory(4000)  # four of 864 bytes
 
     def recalled(name: str) -> Cars:
         return remembers.recall(name, lambda: Cars(np.zeros(100)))
 
-    first, second = recalled("first"), recalled("second")
+    first, second, *_ = (recalled(name) for name in ("first", "second", "third", "fourth"))
     assert recalled("first") is first
-    third = recalled("third")
+    fifth = recalled("fifth")
     assert recalled("first") is first
-    assert recalled("third") is third
+    assert recalled("fifth") is fifth
     assert recalled("second") is not second
+
+
+def test_what_would_fill_much_of_the_room_is_given_and_not_kept() -> None:
+    remembers = Memory(4000)
+    small = remembers.recall("small", lambda: Cars(np.zeros(10)))
+    large = remembers.recall("large", lambda: Cars(np.zeros(200)))
+    assert len(large.units) == 200
+    assert remembers.find("large") is None
+    assert remembers.find("small") is small
 
 
 def test_of_several_questions_only_those_not_remembered_are_asked() -> None:
@@ -236,8 +245,9 @@ def everything_read(bundled_engine: Engine) -> Iterator[None]:
         nouns = queries.nouns(connection)
         market_claims.told(connection, sorted(nouns.markets))
         queries.published(connection, markets=sorted(nouns.markets))
-        sales_ever(connection)
-        penetration_ever(connection)
+        sales_stays(connection)
+        penetration_stays(connection)
+        typical_revision(connection)
     yield
     MEMORY.forget()
 
