@@ -94,8 +94,10 @@ def _load(grown: Path, few: int) -> list[Row]:
     seconds = list(_grow(grown, FIGURES - few))
     loaded = MAKERS * YEARS * 12
     _say(f"loaded in {sum(seconds):.0f} s: {len(seconds) * loaded / sum(seconds):,.0f} figures a second")
+    # Of each file the first vintage is only written, and the others are compared with what it had said.
+    restated = seconds[len(seconds) // VINTAGES :]
     what = f"load of {loaded:,} restated figures, once there are {FIGURES:,}, against the first ones"
-    return [Row(what, median(seconds[-50:]), median(seconds[:50]), "s", 1.5)]
+    return [Row(what, median(restated[-50:]), median(restated[:50]), "s", 1.5)]
 
 
 def figures(path: Path) -> int:

@@ -43,7 +43,7 @@ class Told:
     remarks: Mapping[int, str]
     days: Ints
 
-    def since(self, as_of: date | None) -> date:
+    def became_known(self, as_of: date | None) -> date:
         """The day on which what was known on a day, or is known now, became so: on it the same claims stood."""
         return _became_known(self.days, as_of)
 
@@ -354,7 +354,7 @@ def sales_figures(
     every = {
         market: MarketClaims(
             told=of[market],
-            asked=replace(asked, as_of=of[market].since(as_of)),
+            asked=replace(asked, as_of=of[market].became_known(as_of)),
             identity=data and (data, market, scope),
         )
         for market in sorted(of)

@@ -129,10 +129,10 @@ def test_every_day_between_two_changes_of_a_market_is_the_first_of_them(bundled_
     assert len(of) == 4
     days = [date(2019, 1, 1) + timedelta(days=97 * n) for n in range(40)]
     for told in of.values():
-        first = {told.since(day) for day in days}
+        first = {told.became_known(day) for day in days}
         assert 1 < len(first) < len(days)
         for day in [*days, None, date.max]:
-            since = told.since(day)
+            since = told.became_known(day)
             assert day is None or since <= day or not told.stood(day).any()
             assert (told.stood(since) == told.stood(day)).all()
 
@@ -180,7 +180,7 @@ def test_two_days_on_which_the_same_was_known_are_worked_out_once(
 ) -> None:
     with bundled_engine.connect() as connection:
         told = market_claims.told(connection, ["DE"])["DE"]
-    since = told.since(date(2026, 7, 1))
+    since = told.became_known(date(2026, 7, 1))
     assert since < date(2026, 7, 1)
     MEMORY.forget()
     one = figures(bundled_engine, f"market=DE&as_of={since}")
