@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -46,6 +47,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server, where one is needed and none was started for this run."""
+    # Where the run was begun in the background, an interruption is ignored, and by all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "only(engine, why): what it tests is of one engine, for the reason given")
     if config.getoption("--engine") == "sqlite":
         return

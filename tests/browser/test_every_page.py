@@ -5,6 +5,7 @@ A page is opened once for all tests of it, and set once to each screen and to ea
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from io import BytesIO
@@ -181,3 +182,9 @@ def test_a_dark_page_is_dark_all_over(seen: Visit) -> None:
 def test_nothing_went_wrong_on_a_page_whatever_the_screen_and_colours(seen: Visit) -> None:
     assert seen.errors == []
     assert seen.abroad == []
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="all tests run in this process")
+def test_the_tests_of_the_pages_are_kept_together(request: pytest.FixtureRequest) -> None:
+    """Shared out one by one, they take half as long again: each process opens every page."""
+    assert request.node.nodeid.endswith("@browser-real")
