@@ -117,6 +117,7 @@ def test_a_file_names_people_and_hashes(file: Callable[[str], Path]) -> None:
         (f"ann:{HASH.replace('scrypt', 'plain')}\n", "line 1"),
         ("ann:scrypt:1:1:1$a$b\n", "line 1"),
     ],
+    ids=["empty", "no hash", "a name twice", "no name", "another kind of hash", "a hash of nothing"],
 )
 def test_a_file_that_is_none_is_refused_without_what_is_in_it(
     file: Callable[[str], Path], text: str, problem: str
