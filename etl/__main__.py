@@ -26,9 +26,10 @@ from etl import bundle as bundled
 from etl import harmonize, imports, pipeline, tidy
 from etl.claims import Claims, Refused, printable
 from etl.pipeline import DatedFile, Refusal
-from etl.snapshots import Failed, Fetched, Limits, Snapshot, SnapshotStore, Web
-from etl.snapshots import fetch as download
+from etl.snapshots import Snapshot, SnapshotStore
 from etl.sources import CONNECTORS, open_ev_charts
+from etl.web import Failed, Fetched, Limits, Web
+from etl.web import fetch as download
 
 app = typer.Typer(
     add_completion=False,

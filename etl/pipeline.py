@@ -14,10 +14,11 @@ from datetime import date, datetime
 from itertools import chain
 from pathlib import Path
 
-from db import Connection, Engine, database, facts, health, market_claims, store
+from db import Connection, Engine, database, facts, health, loaded, market_claims, store
 from db.contents import Contents, FileHistory, Outcome, Receipt, Source
 from db.database import StoreError
-from db.store import CrossCheck, OutOfOrder
+from db.loaded import OutOfOrder
+from db.store import CrossCheck
 from db.vocabulary import BEGINNING, OPEN_END, Cadence, Obtained
 from etl import bundle, checks, cross_checks, tidy
 from etl.claims import Claims, Refused
@@ -265,7 +266,7 @@ def _load_dated(connection: Connection, file: DatedFile) -> Outcome | Refusal:
         obtained=file.obtained,
     )
     try:
-        if store.stands(connection, receipt):
+        if loaded.stands(connection, receipt):
             store.save_source(connection, file.source)  # its description may have changed
             return Outcome(receipt=receipt, already=True)
         claims = read_dated(file)
@@ -287,13 +288,13 @@ def imported(engine: Engine) -> list[str]:
     """The slugs of the sources in the database that an analyst has imported."""
     database.ready(engine)
     with engine.connect() as connection:
-        return store.imported_sources(connection)
+        return loaded.imported_sources(connection)
 
 
 def remove_import(engine: Engine, slug: str) -> int:
     """Remove an imported source and all that it claims, if it is there; how many claims that were."""
     with database.writing(engine) as connection:
-        if slug not in store.imported_sources(connection):
+        if slug not in loaded.imported_sources(connection):
             return 0
         removed = store.remove_source(connection, slug)
         store.save_cross_checks(connection, cross_checks.run(market_claims.standing_claims(connection)))
@@ -399,7 +400,7 @@ def _check_none_is_lost(
     contents = {(receipt.source, receipt.file, receipt.sha256) for receipt in held}
     lost = [
         snapshot
-        for snapshot in store.snapshots_held(connection)
+        for snapshot in loaded.snapshots_held(connection)
         if (snapshot.source, snapshot.file, snapshot.sha256) not in contents
         and snapshot.source not in imported
         and snapshot.obtained not in (Obtained.BUNDLED, Obtained.CURATED)
@@ -448,8 +449,8 @@ def _latest(receipts: Iterable[Receipt], *, file: str, on: date) -> Receipt | No
 
 
 def _load_history(connection: Connection, *, source: Source, history: FileHistory) -> list[Outcome]:
-    loaded = store.latest_receipts(connection, source.slug)
-    if history.receipts[0].file not in loaded:
+    latest = loaded.latest_receipts(connection, source.slug)
+    if history.receipts[0].file not in latest:
         return store.load_history(connection, source=source, history=history)
     return [
         store.load_snapshot(connection, source=source, receipt=receipt, contents=history.contents(receipt))
@@ -460,7 +461,7 @@ def _load_history(connection: Connection, *, source: Source, history: FileHistor
 
 def _seen(connection: Connection, receipt: Receipt) -> bool:
     try:
-        return store.has_claimed(connection, receipt)
+        return loaded.has_claimed(connection, receipt)
     except OutOfOrder:
         return True
 
@@ -469,7 +470,7 @@ def _load_one(connection: Connection, snapshot: Snapshot, *, keep: SnapshotStore
     known = connector(snapshot.source)
     receipt = snapshot.receipt
     try:
-        if store.has_claimed(connection, receipt):
+        if loaded.has_claimed(connection, receipt):
             outcome = Outcome(receipt=receipt, already=True)
         else:
             seen_on = keep.last_kept(source=snapshot.source, file=snapshot.file) if keep else None

@@ -8,8 +8,9 @@ from typing import Protocol
 
 from db.contents import Source
 from etl.claims import Claims
-from etl.snapshots import Get, Request, Snapshot
+from etl.snapshots import Snapshot
 from etl.sources import ecb_euro_rates, iea_global_ev_data, open_ev_charts, our_world_in_data, rdw_netherlands
+from etl.web import Get, Request
 
 
 class Connector(Protocol):

@@ -55,7 +55,8 @@ from db.vocabulary import (
     VehicleScope,
 )
 from etl.claims import CLAIM_COLUMNS, GROUP_COLUMNS, MOST_CARS, Claims, Refused
-from etl.snapshots import Failed, Fetched, Get, Request, Snapshot, SnapshotStore, Unavailable, Web
+from etl.snapshots import Snapshot, SnapshotStore
+from etl.web import Failed, Fetched, Get, Request, Unavailable, Web
 
 SOURCE: Final = Source(
     slug="open-ev-charts",

@@ -20,7 +20,8 @@ from typing import Final
 from db.contents import Source
 from db.vocabulary import Cadence, Powertrain, States
 from etl.claims import Claims, Refused
-from etl.snapshots import Get, Request, Snapshot
+from etl.snapshots import Snapshot
+from etl.web import Get, Request
 from etl.yearly_table import Unreadable, YearlyFigure, cars, share, unknown_market, year, yearly_claims
 
 SOURCE: Final = Source(

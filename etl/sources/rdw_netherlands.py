@@ -36,7 +36,8 @@ from db import records
 from db.contents import Source
 from db.vocabulary import Cadence, States
 from etl.claims import Claims, Refused, RejectedRow
-from etl.snapshots import Get, Request, Snapshot
+from etl.snapshots import Snapshot
+from etl.web import Get, Request
 
 SOURCE: Final = Source(
     slug="rdw-netherlands",

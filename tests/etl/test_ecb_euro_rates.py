@@ -21,9 +21,10 @@ from db.vocabulary import Obtained
 from etl import pipeline
 from etl.claims import Claims
 from etl.pipeline import Refusal
-from etl.snapshots import Fetched, Refused, Snapshot, SnapshotStore, Web, fetch
+from etl.snapshots import Refused, Snapshot, SnapshotStore
 from etl.sources import ecb_euro_rates
 from etl.sources.ecb_euro_rates import canonical_file, published_on
+from etl.web import Fetched, Web, fetch
 from tests.etl.test_fetch_command import _OnThisMachine
 from tests.upstream import Clock, Reply, running
 from tests.world import rows

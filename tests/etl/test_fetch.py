@@ -17,21 +17,8 @@ from hypothesis import strategies as st
 
 import dashboard
 from db.vocabulary import Obtained
-from etl.snapshots import (
-    USER_AGENT,
-    Downloads,
-    Failed,
-    Fetched,
-    Limits,
-    Refused,
-    Request,
-    Snapshot,
-    SnapshotStore,
-    Unavailable,
-    Validators,
-    Web,
-    fetch,
-)
+from etl.snapshots import Refused, Snapshot, SnapshotStore, Validators
+from etl.web import USER_AGENT, Downloads, Failed, Fetched, Limits, Request, Unavailable, Web, fetch
 from tests import world
 from tests.upstream import NOW, Clock, Reply, Upstream, running
 

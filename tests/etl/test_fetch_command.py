@@ -16,7 +16,8 @@ from typer.testing import Result
 from db.database import open_engine
 from etl import __main__ as command_line
 from etl import bundle, pipeline
-from etl.snapshots import Snapshot, SnapshotStore, Web
+from etl.snapshots import Snapshot, SnapshotStore
+from etl.web import Web
 from tests import world
 from tests.etl.test_command_line import error, etl
 from tests.upstream import Clock, Reply, Upstream, archive, commits, running

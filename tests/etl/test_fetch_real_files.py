@@ -17,8 +17,9 @@ from sqlalchemy import Engine
 
 from etl import pipeline
 from etl.pipeline import Refusal
-from etl.snapshots import Failed, Fetched, SnapshotStore, Web, fetch
+from etl.snapshots import SnapshotStore
 from etl.sources import iea_global_ev_data, our_world_in_data
+from etl.web import Failed, Fetched, Web, fetch
 from tests.etl.test_fetch_command import _OnThisMachine
 from tests.upstream import Clock, Reply, Upstream, running
 from tests.world import rows

@@ -19,20 +19,10 @@ from hypothesis import strategies as st
 
 from db.vocabulary import BEGINNING, OPEN_END, Obtained
 from etl.claims import Claims, cited_remark, cited_urls
-from etl.snapshots import (
-    Failed,
-    Fetched,
-    Get,
-    Limits,
-    Refused,
-    Request,
-    SnapshotStore,
-    Unavailable,
-    Web,
-    fetch,
-)
+from etl.snapshots import Refused, SnapshotStore
 from etl.sources import open_ev_charts
 from etl.sources.open_ev_charts import canonical_file, downloads, origin_url
+from etl.web import Failed, Fetched, Get, Limits, Request, Unavailable, Web, fetch
 from tests import world
 from tests.upstream import NOW, Clock, Reply, Upstream, archive, commits, running
 

@@ -26,9 +26,10 @@ from db.vocabulary import Obtained
 from etl import pipeline
 from etl.claims import Claims
 from etl.pipeline import Refusal
-from etl.snapshots import Failed, Fetched, Limits, Refused, Request, Snapshot, SnapshotStore, Web, fetch
+from etl.snapshots import Refused, Snapshot, SnapshotStore
 from etl.sources import rdw_netherlands
 from etl.sources.rdw_netherlands import FILE, MODELS, PAGE, TOKEN, canonical_file, join
+from etl.web import Failed, Fetched, Limits, Request, Web, fetch
 from tests.upstream import Clock, Reply, Upstream, running
 from tests.world import rows
 

@@ -25,7 +25,7 @@ from dashboard.style import Look
 from db.database import open_engine
 from etl import __main__ as command_line
 from etl import bundle
-from etl.snapshots import Web
+from etl.web import Web
 from tests import world
 from tests.dashboard.test_report import white
 from tests.etl.test_fetch_command import MASTER, _OnThisMachine, publish, text_with
