@@ -12,7 +12,9 @@ from sqlalchemy import Engine
 
 from dashboard import downloads
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, TITLE_LENGTH, Reading
-from dashboard.charts.market_map import BLOCKS, MARKET_MAP, SHADES, Map, places, scale
+from dashboard.charts.market_map import MARKET_MAP
+from dashboard.charts.market_map_drawing import BLOCKS, SHADES, places
+from dashboard.charts.market_map_words import Map, scale
 from dashboard.pages.card import points
 from dashboard.selection import Incomparable, InvalidSelection, Measure, Refusal, Selection
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look, text_width
