@@ -21,7 +21,7 @@ from dashboard import controls, levers_panel
 from dashboard.answers import not_again
 from dashboard.charts.chart import Chart
 from dashboard.controls import WITH_OPTIONS, aria, data
-from dashboard.pages import card
+from dashboard.pages import card, receipts
 from dashboard.pages.card import part_id
 from dashboard.pages.page import Extra, Page, Site
 
@@ -230,7 +230,7 @@ def register(app: Dash, site: Site, pages: Sequence[Page]) -> None:
         chart = next((each for each in page.charts if each.slug == of.get("chart")), None)
         if chart is None:
             raise BadRequest
-        return card.receipts(site, page, chart, _query(search), key) if key else []
+        return receipts.receipts(site, page, chart, _query(search), key) if key else []
 
 
 def _query(search: str | None) -> str:

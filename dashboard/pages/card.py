@@ -1,14 +1,13 @@
-"""The card of a chart: question, finding, plot, notes, source, downloads, table, and the receipts of any point.
+"""The card of a chart: question, finding, plot, notes, source, downloads, table, and where its receipts go.
 
 Only texts become components here, never markup, so nothing that a file or a link says is run by the browser.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import accumulate
@@ -20,21 +19,22 @@ from dash.development.base_component import Component
 
 from dashboard import controls, style
 from dashboard.answers import not_again
-from dashboard.charts.chart import Chart, Point, Reading, Table
+from dashboard.charts.chart import Chart, Reading, Table
 from dashboard.charts.events import Events
 from dashboard.comparability import check_names
 from dashboard.controls import aria, data
 from dashboard.downloads import Format, public
 from dashboard.pages.page import Page, Site, is_narrow, look
+from dashboard.pages.points import _unescaped, key_of, period_of, points
 from dashboard.pages.tables import table
 from dashboard.selection import NAMES, By, Incomparable, InvalidSelection, Refusal, Selection
 from dashboard.style import Figure, Look
 from db import queries
 from db.database import StoreError, explained, ready
 from db.queries import Nouns
-from db.vocabulary import Obtained
 
 _log = logging.getLogger(__name__)
+
 _NO_NOUNS = Nouns(
     markets={},
     adjectives={},
@@ -48,12 +48,6 @@ _NO_NOUNS = Nouns(
 
 _LISTED = 12
 """Valid values that an explanation lists before it counts the rest."""
-
-_CLAIMS = 200
-"""Claims that a receipt lists before it counts the rest, which the JSON has."""
-
-_SLIPS = 2
-"""Slips of a receipt that are open from the start."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +98,7 @@ def answer(site: Site, page: Page, chart: Chart, query: str, *, shown: Mapping[s
             return Answer(query, selection, nouns, reading=reading)
     except StoreError as error:
         not_again()
-        text = _sentence(public(error, site.engine))
+        text = sentence(public(error, site.engine))
         return Answer(query, selection, notice=Notice("The figures cannot be read", text))
     except Exception:
         return Answer(query, selection, notice=_failed(chart))
@@ -177,7 +171,7 @@ def _invalid(error: InvalidSelection, nearest: Selection) -> Notice:
     if error.valid:
         more = len(error.valid) - _LISTED
         text += f". It can be {', '.join(error.valid[:_LISTED])}" + (f" and {more} more" if more > 0 else "")
-    return Notice("This link cannot be read", _sentence(text), nearest)
+    return Notice("This link cannot be read", sentence(text), nearest)
 
 
 def _unanswered(error: InvalidSelection, selection: Selection, chart: Chart) -> Notice:
@@ -203,16 +197,13 @@ def _failed(chart: Chart) -> Notice:
 def _refused(refusal: Refusal, chart: Chart) -> Notice:
     unlike = isinstance(refusal, Incomparable)
     heading = "This comparison is not drawn" if unlike else "No figures for this selection"
-    return Notice(heading, _sentence(str(refusal)), refusal.nearest or chart.defaults)
+    return Notice(heading, sentence(str(refusal)), refusal.nearest or chart.defaults)
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
     first = text.split(" ", 1)[0]
     text = text if "=" in first else text[:1].upper() + text[1:]
     return text + ("" if text.endswith((".", "…")) else ".")
-
-
-# The card
 
 
 def contents(page: Page, chart: Chart, reply: Answer, look_name: str) -> list[Component]:
@@ -432,69 +423,6 @@ def outside(text: str, url: str) -> Component:
     return html.A(text, href=url, rel="noopener noreferrer", target="_blank")
 
 
-# Receipts
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """One drawn point: its key, the name of its line, and its value as the plot words it."""
-
-    point: Point
-    name: str
-    text: str
-
-
-def points(drawn: Figure, *, latest_only: bool = False) -> list[Drawn]:
-    """Every point of a figure that has a receipt, line by line, oldest first; or those of the latest period."""
-    found = [
-        Drawn(point=point_of(key), name=_unescaped(str(name)), text=str(text))
-        for trace in drawn["data"]
-        for name, text, key in _cells(trace)
-        if text and isinstance(key, list) and len(key) == 4
-    ]
-    if latest_only and found:
-        latest = max(each.point.period_start for each in found)
-        found = [each for each in found if each.point.period_start == latest]
-    return found
-
-
-def _cells(trace: Mapping[str, Any]) -> Iterator[tuple[Any, Any, Any]]:
-    """Name, text and key of each point of a trace that has keys: of a line, of bars, or of a heat map's rows."""
-    keys, texts = trace.get("customdata"), trace.get("text")
-    if keys is None or texts is None or isinstance(texts, str):
-        return
-    if trace["type"] == "heatmap":
-        for name, row_of_texts, row_of_keys in zip(trace["y"], texts, keys, strict=False):
-            yield from ((name, text, key) for text, key in zip(row_of_texts, row_of_keys, strict=False))
-        return
-    # Each bar across, and each point of a trace with `ids`, is something else; the points of a line have its name.
-    names = trace.get("ids") or (trace["y"] if trace.get("orientation") == "h" else None)
-    for n, (text, key) in enumerate(zip(texts, keys, strict=False)):
-        yield names[n] if names else trace.get("name", ""), text, key
-
-
-def point_of(key: Sequence[Any]) -> Point:
-    """A point from its key in the figure: market, maker, model, month number. Raises ValueError for anything else."""
-    market, maker, model, month = key
-    if not isinstance(month, int) or not all(isinstance(part, str) for part in (market, maker, model)):
-        raise ValueError("a point is market, maker, model and month number")
-    return Point(market=market, maker=maker, model=model, period_start=month)
-
-
-def _unescaped(text: str) -> str:
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def _key(point: Point) -> str:
-    return json.dumps([point.market, point.maker, point.model, point.period_start])
-
-
-def _period(chart: Chart, point: Point, selection: Selection) -> str:
-    if chart.by_day:
-        return style.day_text(date.fromordinal(point.period_start))
-    return style.period_text(date(point.period_start // 12, point.period_start % 12 + 1, 1), selection.grain.value)
-
-
 def _newest(chart: Chart, drawn: Figure, reading: Reading) -> list[Component]:
     """Buttons for the receipts of the latest period's points: the way to them by keyboard."""
     of_latest = points(drawn, latest_only=True)
@@ -503,121 +431,7 @@ def _newest(chart: Chart, drawn: Figure, reading: Reading) -> list[Component]:
     # What is drawn in two panels has one receipt.
     buttons = [
         html.Button(name, type="button", className="link-button", **data(point=key))
-        for name, key in dict.fromkeys((each.name, _key(each.point)) for each in of_latest)
+        for name, key in dict.fromkeys((each.name, key_of(each.point)) for each in of_latest)
     ]
-    period = _period(chart, of_latest[0].point, reading.selection)
+    period = period_of(chart, of_latest[0].point, reading.selection)
     return [html.Div([html.Span(f"Receipts of {period}, or click any point:"), *buttons], className="newest")]
-
-
-def receipts(site: Site, page: Page, chart: Chart, query: str, key: Sequence[Any]) -> Component:
-    """The receipts of one point of a page's chart, as a query string gives it; nothing where it has none."""
-    reply = answer(site, page, chart, query)
-    if reply.reading is None or chart.receipts is None:
-        return html.Div()
-    try:
-        point = point_of(key)
-        drawn = points(chart.draw(reply.reading, style.SCREEN))
-        here = next(each for each in drawn if each.point == point)
-        with explained(site.engine), site.engine.connect() as connection:
-            claims = chart.receipts(connection, reply.reading, point)
-    except (ValueError, StopIteration):
-        return html.Div(html.P("This point is not in the chart any more."), className="receipts")
-    except StoreError as error:
-        not_again()
-        return html.Div(html.P(_sentence(public(error, site.engine))), className="receipts")
-    line = [each for each in drawn if each.name == here.name and each.point.market == point.market]
-    place = line.index(here)
-    before = line[place - 1] if place else None
-    after = line[place + 1] if place + 1 < len(line) else None
-    selection = reply.reading.selection
-    return html.Section(
-        [
-            html.Header(
-                [
-                    html.H3(f"{here.name}, {_period(chart, point, selection)}: {here.text}", tabIndex=-1),
-                    html.Div(
-                        [
-                            _step(chart, "‹ Earlier", before, selection),
-                            _step(chart, "Later ›", after, selection),
-                            html.Button("Close", type="button", className="button", **data(point="null")),
-                        ],
-                        className="steps",
-                    ),
-                ]
-            ),
-            *_slips(claims),
-        ],
-        className="receipts",
-        **aria(label="Receipts"),
-    )
-
-
-def _step(chart: Chart, label: str, to: Drawn | None, selection: Selection) -> Component:
-    if to is None:
-        return html.Button(label, type="button", className="button", disabled=True)
-    title = f"Receipts of {_period(chart, to.point, selection)}"
-    return html.Button(label, type="button", className="button", title=title, **data(point=_key(to.point)))
-
-
-def _slips(claims: Any) -> list[Component]:
-    """One slip for each text that a publisher cites in a file: its claims, and all that identifies the file."""
-    if not len(claims):
-        text = "No claim names this maker in the period: its figure is bounded by the unnamed rest and the total alone."
-        return [html.P(text)]
-    slips: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    kept = ("source", "file", "known_from", "known_on", "sha256", "obtained", "origin_url", "text", "urls")
-    newest_first = claims.sort_values("period_start", ascending=False, kind="stable").head(_CLAIMS)
-    for claim in newest_first.to_dict("records"):
-        slips.setdefault(tuple(str(claim[name]) for name in kept), []).append(claim)
-    parts: list[Component] = [_slip(dict(zip(kept, key, strict=True)), of_slip) for key, of_slip in slips.items()]
-    more = len(claims) - len(newest_first)
-    earlier = parts[_SLIPS:] + ([html.P(f"And {more} more claims, which the JSON has.")] if more else [])
-    if not earlier:
-        return parts
-    return [*parts[:_SLIPS], html.Details([html.Summary("Earlier claims that the figure is made of"), *earlier])]
-
-
-def _of_cars(claim: Mapping[str, Any]) -> list[Component]:
-    return [
-        html.Td(style.period_text(str(claim["period_start"]), str(claim["grain"]))),
-        html.Td(f"{claim['maker']} {claim['model'] if claim['model'] != 'All models' else ''}".strip()),
-        html.Td(f"{int(claim['units']):,}", className="number"),
-    ]
-
-
-def _of_record(claim: Mapping[str, Any]) -> list[Component]:
-    day = date.fromisoformat(claim["period_start"])
-    return [html.Td(style.day_text(day)), html.Td(claim["about"]), html.Td(claim["stated"], className="number")]
-
-
-def _slip(of: dict[str, str], claims: list[dict[str, Any]]) -> Component:
-    is_record = "stated" in claims[0]
-    rows = [
-        html.Tr(
-            [*(_of_record(claim) if is_record else _of_cars(claim)), html.Td(f"{claim['line']:,}", className="number")]
-        )
-        for claim in claims
-    ]
-    header = [html.Th("From" if is_record else "Period"), html.Th("As published")]
-    header += [html.Th("Stated" if is_record else "Cars", className="number")]
-    header.append(html.Th("Line in the file", className="number"))
-    cited = of["urls"].split()
-    facts: list[tuple[str, Any]] = [
-        ("Original source", [part for url in cited for part in (outside(url, url), html.Br())] or of["text"]),
-        ("Read from", [outside(of["file"], of["origin_url"]), f" of {of['source']}"]),
-        ("Known from", f"{of['known_from']} (file as of {of['known_on']})"),
-        ("SHA-256 of the file", html.Code(of["sha256"])),
-        ("How obtained", f"{of['obtained']}: {Obtained(of['obtained']).meaning}"),
-    ]
-    if cited and of["text"].strip() not in cited:
-        facts.insert(1, ("In the publisher's words", of["text"]))
-    return html.Div(
-        [
-            html.Div(
-                html.Table([html.Thead(html.Tr(header)), html.Tbody(rows)]),
-                className="scroll",
-            ),
-            html.Dl([part for term, fact in facts for part in (html.Dt(term), html.Dd(fact))]),
-        ],
-        className="slip",
-    )

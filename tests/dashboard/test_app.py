@@ -22,7 +22,7 @@ from dashboard import plotly_bundle
 from dashboard.app import create_app
 from dashboard.charts.chart import Chart, Reading
 from dashboard.charts.market_share import MARKET_SHARE
-from dashboard.pages import PAGES, card
+from dashboard.pages import PAGES, card, points, receipts
 from dashboard.pages.market import MARKET
 from dashboard.pages.page import Page, Site
 from dashboard.selection import By, Incomparable, InvalidSelection, Measure, Selection, Window
@@ -300,7 +300,7 @@ def test_several_apps_live_in_one_process(bundled_engine: Engine, tmp_path: Path
 
 def test_the_receipts_of_a_point_name_file_line_and_checksum(bundled_engine: Engine) -> None:
     key = ["DE", "tesla", "all", 2026 * 12 + 5]
-    found = card.receipts(site_of(bundled_engine), MARKET, MARKET_SHARE, "", key)
+    found = receipts.receipts(site_of(bundled_engine), MARKET, MARKET_SHARE, "", key)
     shown = json.dumps(found.to_plotly_json(), default=str)
     assert "fz10_2026_06.xlsx" in shown
     assert "10,064" in shown
@@ -309,7 +309,7 @@ def test_the_receipts_of_a_point_name_file_line_and_checksum(bundled_engine: Eng
 
 @pytest.mark.parametrize("key", [[], [1, 2, 3, 4], ["DE", "tesla", "all"], ["DE", "nobody", "all", 24317], "abcd"])
 def test_a_point_that_is_none_has_no_receipts(bundled_engine: Engine, key: Any) -> None:
-    shown = card.receipts(site_of(bundled_engine), MARKET, MARKET_SHARE, "", key)
+    shown = receipts.receipts(site_of(bundled_engine), MARKET, MARKET_SHARE, "", key)
     assert "not in the chart" in json.dumps(shown.to_plotly_json(), default=str)
 
 
@@ -519,7 +519,7 @@ def test_a_chart_whose_points_are_no_figures_has_a_card_without_receipts(bundled
         assert not component(shown, {"part": part, "chart": "coverage"})
     assert not component(shown, "newest", by="className")
     assert (
-        card.receipts(site_of(bundled_engine), page_of(chart), chart, "", ["DE", "tesla", "all", 24317]).children
+        receipts.receipts(site_of(bundled_engine), page_of(chart), chart, "", ["DE", "tesla", "all", 24317]).children
         is None
     )
 
@@ -536,14 +536,14 @@ def test_a_chart_that_cites_nobody_has_no_source_line(bundled_engine: Engine) ->
 def test_the_cells_of_a_heat_map_have_receipts_row_by_row() -> None:
     keys = [[["DE", "all", "all", 24300], ["DE", "all", "all", 24312]], [["NO", "all", "all", 24300], None]]
     drawn = heat_map(keys)(None, None)  # type: ignore[arg-type]
-    assert [(each.name, each.text) for each in card.points(drawn)] == [("DE", "100"), ("DE", "200"), ("NO", "300")]
-    assert [each.name for each in card.points(drawn, latest_only=True)] == ["DE"]
+    assert [(each.name, each.text) for each in points.points(drawn)] == [("DE", "100"), ("DE", "200"), ("NO", "300")]
+    assert [each.name for each in points.points(drawn, latest_only=True)] == ["DE"]
 
 
 @pytest.mark.parametrize("customdata", [None, [], [[1, 2, 3, 4, 5]], ["abcd"], [None]])
 def test_points_without_a_key_have_no_receipts(customdata: Any) -> None:
     trace = {"type": "scatter", "name": "a", "x": [1], "y": [100], "text": ["100"], "customdata": customdata}
-    assert card.points({"data": [trace], "layout": {}}) == []
+    assert points.points({"data": [trace], "layout": {}}) == []
 
 
 def test_a_chart_is_told_which_day_it_is(bundled_engine: Engine) -> None:

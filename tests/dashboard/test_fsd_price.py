@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from dashboard import downloads
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, Chart, Reading
 from dashboard.charts.fsd_price import FSD_PRICE
-from dashboard.pages.card import point_of, points
+from dashboard.pages.points import point_of, points
 from dashboard.selection import Incomparable, NotPublished, Refusal
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look
 from tests.world import cards

@@ -15,7 +15,7 @@ from dashboard.charts.chart import DOWNLOAD_COLUMNS, TITLE_LENGTH, Reading
 from dashboard.charts.market_map import MARKET_MAP
 from dashboard.charts.market_map_drawing import BLOCKS, SHADES, places
 from dashboard.charts.market_map_words import Map, scale
-from dashboard.pages.card import points
+from dashboard.pages.points import points
 from dashboard.selection import Incomparable, InvalidSelection, Measure, Refusal, Selection
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look, text_width
 from etl import harmonize

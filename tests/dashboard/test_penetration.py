@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from dashboard.charts.chart import DOWNLOAD_COLUMNS, TITLE_LENGTH, Reading
 from dashboard.charts.penetration import PENETRATION
 from dashboard.metrics import pooled_share
-from dashboard.pages.card import points
+from dashboard.pages.points import points
 from dashboard.selection import Incomparable, NotPublished, Refusal, Selection
 from dashboard.style import PICTURE, SCREEN, SHEET, Figure, Look
 from tests.dashboard.test_sales_lines import fill
