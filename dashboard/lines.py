@@ -244,6 +244,7 @@ def _of_same_sources(values: Floats, now: Panel, before: Panel) -> Floats:
 
 
 def total_as_entity(of: Panel) -> Panel:
+    """A panel whose one entity is its total, which is exact."""
     total = of.total[:, None]
     return replace(of, entities=((ALL, ALL),), low=total, high=total, named=~np.isnan(total))
 

@@ -204,7 +204,7 @@ def _standing_snapshots(connection: Connection, as_of: date | None) -> tuple[tup
 
 
 @dataclass(frozen=True)
-class _Sources:
+class Sources:
     """Every source by slug, in the order of precedence; and of each file that is loaded source (slug), file, the days
     of its snapshots, and whether it says itself since when its rows are known."""
 
@@ -212,10 +212,11 @@ class _Sources:
     files: Mapping[tuple[str, str], tuple[tuple[date, ...], bool]]
 
 
-def sources(connection: Connection) -> _Sources:
+def sources(connection: Connection) -> Sources:
+    """All sources and loaded files: asked for once for as long as no other data are loaded."""
     is_own_history = case((snapshot.c.obtained.in_((Obtained.CURATED, Obtained.IMPORTED)), True), else_=False)
 
-    def ask() -> _Sources:
+    def ask() -> Sources:
         days: dict[tuple[str, str], list[date]] = {}
         own = set()
         rows = connection.execute(
@@ -227,7 +228,7 @@ def sources(connection: Connection) -> _Sources:
             days.setdefault((slug, file), []).append(known_on)
             own |= {(slug, file)} if is_own else set()
         sources = connection.execute(select(source).order_by(source.c.precedence, source.c.slug))
-        return _Sources(
+        return Sources(
             sources=MappingProxyType({row.slug: _cited(row) for row in sources}),
             files=MappingProxyType({key: (tuple(sorted(of)), key in own) for key, of in days.items()}),
         )

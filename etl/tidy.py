@@ -482,6 +482,8 @@ def _share(cell: str) -> float:
 
 
 def day_cell(known_on: date) -> Callable[[str], date]:
+    """Reads a day that must not lie after the one from which its file counts; ValueError says what is wrong."""
+
     def read_day(cell: str) -> date:
         if not cell:
             raise ValueError("is empty")
@@ -500,6 +502,7 @@ def _yes(cell: str) -> bool:
 
 
 def address_cell(cell: str) -> str:
+    """The address in a cell; ValueError for anything that no browser would open."""
     if not cell:
         raise ValueError("is empty: each figure cites the address that prints it")
     # What may follow an address in a citation (a bracket, another address) begins with a space, so none is in it.

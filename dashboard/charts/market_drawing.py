@@ -394,6 +394,7 @@ def _axis_range(drawn: Drawn, traces: Sequence[dict[str, Any]]) -> tuple[float, 
 
 
 def x_range(figures: MarketFigures, time: tuple[str, str] | None = None) -> dict[str, Any]:
+    """The ends of the time axis: those given, or the first and the last period."""
     if time is not None:
         return {"range": list(time)}
     first, last = month_start(int(figures.start[0])), month_start(int(figures.start[-1]))
@@ -401,4 +402,5 @@ def x_range(figures: MarketFigures, time: tuple[str, str] | None = None) -> dict
 
 
 def hover_format(selection: Selection) -> str:
+    """How a period is worded beside the pointer, as Plotly formats dates."""
     return {"month": "%b %Y", "quarter": "Q%q %Y", "year": "%Y"}[selection.grain.value]

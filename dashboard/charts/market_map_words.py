@@ -184,6 +184,7 @@ def _title_of_maker(shown: Map, tiles: Sequence[Tile], *, cars: str, nouns: Noun
 
 
 def subtitle(shown: Map, nouns: Nouns) -> str:
+    """What the tiles count, and where."""
     selection = shown.selection
     where = "All markets with figures" if not selection.market else f"{len(selection.market)} markets"
     if len(selection.market) == 1:
@@ -198,6 +199,7 @@ def subtitle(shown: Map, nouns: Nouns) -> str:
 
 
 def notes(shown: Map) -> tuple[str, ...]:
+    """What a reader has to know of the tiles: bounds, other periods, what is not on the map."""
     notes = []
     if any(tile.amount.startswith(("≥", "≤")) for tile in shown.tiles):
         notes.append(

@@ -201,6 +201,7 @@ def _refused(refusal: Refusal, chart: Chart) -> Notice:
 
 
 def sentence(text: str) -> str:
+    """A message as a sentence: with a capital letter, unless it begins with a part of a link, and a full stop."""
     first = text.split(" ", 1)[0]
     text = text if "=" in first else text[:1].upper() + text[1:]
     return text + ("" if text.endswith((".", "…")) else ".")
