@@ -200,14 +200,14 @@ def subtitle(shown: Map, nouns: Nouns) -> str:
 
 def notes(shown: Map) -> tuple[str, ...]:
     """What a reader has to know of the tiles: bounds, other periods, what is not on the map."""
-    notes = []
+    said = []
     if any(tile.amount.startswith(("≥", "≤")) for tile in shown.tiles):
-        notes.append(
+        said.append(
             "≥ marks a lower bound, ≤ a maker that is not named: the publisher's unnamed rest could hide more of it."
         )
     share = shown.selection.measure is Measure.SHARE
     if any(tile.change for tile in shown.tiles):
-        notes.append(f"Small: change on a year before in {'percentage points' if share else '%'}.")
+        said.append(f"Small: change on a year before in {'percentage points' if share else '%'}.")
     others: dict[str, list[str]] = {}
     usual = shown.usual
     for tile in sorted(shown.tiles, key=lambda tile: -tile.last):
@@ -215,16 +215,16 @@ def notes(shown: Map) -> tuple[str, ...]:
             others.setdefault(tile.period, []).append(tile.name)
     if others:
         told = "; ".join(f"{period}: {_listed(names)}" for period, names in others.items())
-        notes.append(f"Dashed, of another period than the others: {told}.")
+        said.append(f"Dashed, of another period than the others: {told}.")
     if shown.without:
         names = [shown.names[code] for code in shown.without]
         (reason, _), *_ = Counter(shown.without.values()).most_common(1)
-        notes.append(f"No data: {_listed(names)}{' (mostly: ' if len(names) > 1 else ' ('}{reason}).")
+        said.append(f"No data: {_listed(names)}{' (mostly: ' if len(names) > 1 else ' ('}{reason}).")
     if shown.selection.powertrain is PowertrainChoice.BEV:
-        notes.append("Plug-in hybrids are not in these figures.")
+        said.append("Plug-in hybrids are not in these figures.")
     if shown.selection.since:
-        notes.append("A map is of one period: the start of the range means nothing to it.")
-    return tuple(notes)
+        said.append("A map is of one period: the start of the range means nothing to it.")
+    return tuple(said)
 
 
 def _listed(names: Sequence[str]) -> str:
