@@ -25,7 +25,7 @@ class Connector(Protocol):
         """The address from which upstream serves the file."""
 
     def downloads(self, get: Get, kept: Collection[str]) -> Iterable[Request]:
-        """What to download, see `etl.snapshots.Downloads`."""
+        """What to download, see `etl.web.Downloads`."""
 
     def published_on(self, content: bytes) -> date | None:
         """The day on which this edition of a file came out, where its content tells; None where it does not."""
