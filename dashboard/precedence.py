@@ -38,7 +38,7 @@ class OfMarket:
     """What there is about one market's cars of one powertrain.
 
     `records` are markets' records without overlap in time; `own` are makers' own figures, overlapping and from several
-    sources, for `metrics.own_panel`.
+    sources, for `panels.own_panel`.
     """
 
     records: Claims
