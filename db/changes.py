@@ -398,8 +398,7 @@ def _newest(table: Table, column: Any, day: date) -> Any:
 
 
 def _month(day: str | date) -> int:
-    day = day if isinstance(day, date) else date.fromisoformat(day)
-    return day.year * 12 + day.month - 1
+    return month_of(day if isinstance(day, date) else date.fromisoformat(day))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, case, func, or_, select
 
 from db.database import explained, ready
 from db.memory import remembered
-from db.rows import EPOCH, frame_of, rows_with, stood_on
+from db.rows import EPOCH, day_number, frame_of, rows_with, stood_on
 from db.schema import RECORDS, evidence, maker, maker_group, penetration, sales, series, snapshot, source
 from db.schema import model as model_table
 from db.vocabulary import Obtained, SnapshotStatus, VehicleScope
@@ -260,7 +260,7 @@ def citations(
 
     `published` has for each source the latest day since when one of the claims is known.
     """
-    days = {slug: (day - EPOCH).days for slug, day in published.items()}
+    days = {slug: day_number(day) for slug, day in published.items()}
     return latest_citations(connection, files, [days], as_of=as_of)
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, case, func, select
 
 from db import records as record_tables
 from db.memory import each_remembered, remembered
-from db.rows import stood_on
+from db.rows import month_of, stood_on
 from db.schema import event as event_table
 from db.schema import maker, maker_group, market, sales, series, source
 from db.schema import model as model_table
@@ -100,7 +100,7 @@ def _nouns(connection: Connection, as_of: date | None) -> Nouns:
         # Whoever comes first says all about a maker: two sources' spans of time would overlap.
         if told_by.setdefault(of, source_id) == source_id:
             groups[slug] = name
-            first, end = (day.year * 12 + day.month - 1 for day in (valid_from, valid_to))
+            first, end = map(month_of, (valid_from, valid_to))
             memberships.setdefault(slug, []).append(Membership(maker=of, first=first, end=end))
     members = {slug: tuple(sorted({of.maker for of in belonging})) for slug, belonging in memberships.items()}
     return replace(
@@ -197,7 +197,7 @@ def next_due(published_to: date, grain: Grain, *, lag_days: int) -> date:
 
     `published_to` is the first day after the last period stated, `grain` its length.
     """
-    months = published_to.year * 12 + published_to.month - 1 + grain.months
+    months = month_of(published_to) + grain.months
     return date(months // 12, months % 12 + 1, 1) + timedelta(days=lag_days)
 
 

@@ -217,10 +217,10 @@ def _ever(connection: Connection, of: Table, value: str) -> Iterator[Ever]:
             return Ever(
                 of_series=of_series,
                 series=np.searchsorted(ids, columns["series_id"][order]),
-                **{
-                    name: columns[value if name == "value" else name][order]
-                    for name in ("month", "value", "known_from", "known_to")
-                },
+                month=columns["month"][order],
+                value=columns[value][order],
+                known_from=columns["known_from"][order],
+                known_to=columns["known_to"][order],
             )
 
         yield remembered(connection, (_ever, of.name, begin), ask)
